@@ -1,0 +1,99 @@
+//! Files that are either the old ones or the new ones, whatever dies when.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::text;
+
+/// Writes `path` so that every reader, also after a power cut, sees all of the old bytes or all of the new ones: written
+/// beside, fsynced, renamed, and the directory fsynced. The caller holds the directory's lock, so the name beside is free or
+/// the litter of a writer that died.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = beside(path);
+    write_beside(&beside, bytes)
+        .and_then(|()| fs::rename(&beside, path))
+        .and_then(|()| sync_parent(path))
+        .inspect_err(|_| {
+            // Best effort: what is left here, the next holder of the lock removes.
+            let _ = fs::remove_file(&beside);
+        })
+        .map_err(|error| {
+            let tried = format!("write {}{}", text::shown(path), remedy(&error));
+            anyhow::Error::new(error).context(tried)
+        })
+}
+
+/// What helps against an error of writing, in brackets behind the name of the file; nothing where the error says it all.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => " (this user must be able to write to its directory)",
+        ErrorKind::ReadOnlyFilesystem => " (its disk must be mounted for writing)",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => " (make room on its disk)",
+        _ => "",
+    }
+}
+
+/// The name under which [`write`] builds `path`.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // `create_new` follows no symlink that somebody put there.
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes the directory entry of `path` last: its creation, renaming or removal.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_litter_of_a_dead_writer_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        fs::write(beside(&path), "half").unwrap();
+        write(&path, b"whole").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert!(!beside(&path).exists());
+    }
+
+    #[test]
+    fn a_symlink_beside_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, beside(&path)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_litter() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("is-a-directory");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "kept").unwrap();
+        let error = write(&path, b"new").unwrap_err();
+        assert!(format!("{error:#}").contains("is-a-directory"), "{error:#}");
+        assert!(path.join("inside").exists() && !beside(&path).exists());
+    }
+}

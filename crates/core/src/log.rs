@@ -1,0 +1,129 @@
+//! The log line: the same on stderr and in a file under `LOG_DIR`.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+use time::format_description::FormatItem;
+use time::macros::format_description;
+
+use crate::text;
+
+/// How much goes to stderr. The file gets every line of [`Log::line`] and [`Log::error`] in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Only what went wrong.
+    Quiet,
+    /// The lines of the log.
+    Normal,
+    /// And what explains them.
+    Verbose,
+}
+
+/// As `date -Is` prints it: local time to the second, with its offset.
+const DATE_IS: &[FormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory]:[offset_minute]");
+
+/// A tool's log.
+pub struct Log {
+    verbosity: Verbosity,
+    file: RefCell<Option<(PathBuf, File)>>,
+}
+
+impl Log {
+    /// Opens `dir/name` for appending and makes `dir` if it is not there. A log that cannot be written costs one warning on
+    /// stderr and never the recording.
+    pub fn open(dir: &Path, name: &str, verbosity: Verbosity) -> Self {
+        let path = dir.join(name);
+        let file = std::fs::create_dir_all(dir)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path))
+            .map_err(|error| warn_unwritable(&path, &error))
+            .ok();
+        Self { verbosity, file: RefCell::new(file.map(|file| (path, file))) }
+    }
+
+    /// The log of a run, or of a dry run, which leaves the log file as it is.
+    pub fn for_run(dir: &Path, name: &str, verbosity: Verbosity, dry_run: bool) -> Self {
+        if dry_run { Self::stderr(verbosity) } else { Self::open(dir, name, verbosity) }
+    }
+
+    /// A log that only stderr sees, for dry runs and for tools without a log file.
+    pub fn stderr(verbosity: Verbosity) -> Self {
+        Self { verbosity, file: RefCell::new(None) }
+    }
+
+    /// An event.
+    pub fn line(&self, text: &str) {
+        self.write(text, Verbosity::Normal);
+    }
+
+    /// Something that a person should read even of a quiet tool.
+    pub fn error(&self, text: &str) {
+        self.write(text, Verbosity::Quiet);
+    }
+
+    /// What explains the events, for `-v`; the file does not get it.
+    pub fn detail(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            say(&stamped(text));
+        }
+    }
+
+    fn write(&self, text: &str, least: Verbosity) {
+        let line = stamped(text);
+        if self.verbosity != Verbosity::Quiet || least == Verbosity::Quiet {
+            say(&line);
+        }
+        let mut file = self.file.borrow_mut();
+        if let Some((path, open)) = file.as_mut() {
+            // One write for the line and its end, so that tools that log at the same time do not mix theirs into it.
+            if let Err(error) = open.write_all(format!("{line}\n").as_bytes()) {
+                warn_unwritable(path, &error);
+                *file = None;
+            }
+        }
+    }
+}
+
+/// Prints a line on stderr. A closed stderr is nobody's fault and no reason to stop.
+pub fn say(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+fn warn_unwritable(path: &Path, error: &std::io::Error) {
+    say(&stamped(&format!(
+        "WARNING: cannot write the log {}: {error}: make LOG_DIR writable for this user; going on without it",
+        text::shown(path)
+    )));
+}
+
+fn stamped(message: &str) -> String {
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    let stamp = now.format(DATE_IS).unwrap_or_default();
+    format!("{stamp} {}", text::one_line(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_what_date_prints() {
+        let moment = time::macros::datetime!(2026-11-20 21:10:29.123 +05:30);
+        assert_eq!(moment.format(DATE_IS).unwrap(), "2026-11-20T21:10:29+05:30");
+        let moment = time::macros::datetime!(2026-01-02 03:04:05 -00:30);
+        assert_eq!(moment.format(DATE_IS).unwrap(), "2026-01-02T03:04:05-00:30");
+    }
+
+    #[test]
+    fn a_line_is_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log::open(dir.path(), "x.log", Verbosity::Quiet);
+        log.line("room=a\nERROR: forged");
+        let written = std::fs::read_to_string(dir.path().join("x.log")).unwrap();
+        assert_eq!(written.lines().count(), 1);
+        assert!(written.ends_with(" room=a\\nERROR: forged\n"), "{written}");
+    }
+}

@@ -1,0 +1,242 @@
+//! The database's columns: which of ours it has, and of which type.
+
+use serde_json::{Map, Value};
+
+use super::{Error, Kind, Provider, Status};
+
+/// The columns that a row cannot do without, and their types. The scripts' names.
+const REQUIRED: [(&str, &str); 3] = [(NAME, "title"), (DATE, "date"), (URL, "url")];
+pub(super) const NAME: &str = "Name";
+pub(super) const DATE: &str = "Date";
+pub(super) const URL: &str = "Recording URL";
+pub(super) const ROOM: &str = "Room";
+pub(super) const STATUS: &str = "Status";
+pub(super) const PROVIDER: &str = "Provider";
+
+/// How a column takes one short text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    Text,
+    /// Notion adds an option that it does not have.
+    Select,
+    /// Notion refuses an option that it does not have.
+    Status,
+}
+
+/// What there is of the optional columns; the required ones are all there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Schema {
+    pub room: Option<Takes>,
+    pub status: Option<Takes>,
+    pub provider: Option<Takes>,
+    /// Columns that are left out although the admin may expect them, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Schema {
+    /// Reads the columns from a database or data source as Notion describes it. `None`: `reply` describes neither.
+    pub(super) fn read(reply: &Value) -> Option<Result<Self, Error>> {
+        let object = reply["object"].as_str()?;
+        let columns = reply["properties"].as_object()?;
+        matches!(object, "database" | "data_source").then(|| Self::check(columns))
+    }
+
+    fn check(columns: &Map<String, Value>) -> Result<Self, Error> {
+        let mut problems: Vec<_> =
+            REQUIRED.iter().filter_map(|&(name, wanted)| required(columns, name, wanted)).collect();
+        let mut schema = Self::default();
+        schema.room = schema.optional(columns, ROOM, &[Takes::Text]);
+        schema.status = schema.optional(columns, STATUS, &[Takes::Select, Takes::Status, Takes::Text]);
+        schema.provider = schema.optional(columns, PROVIDER, &[Takes::Select, Takes::Status, Takes::Text]);
+        if schema.status == Some(Takes::Status) {
+            problems.extend(missing_options(columns, STATUS, &Status::ALL.map(Status::as_str)));
+        }
+        if schema.provider == Some(Takes::Status) {
+            problems.extend(missing_options(columns, PROVIDER, &Provider::ALL.map(Provider::as_str)));
+        }
+        if problems.is_empty() {
+            return Ok(schema);
+        }
+        Err(Error::new(
+            Kind::Config,
+            &format!("the Notion database lacks what a recording's row needs: {}", problems.join("; ")),
+        ))
+    }
+
+    fn optional(&mut self, columns: &Map<String, Value>, name: &str, can: &[Takes]) -> Option<Takes> {
+        let Some(found) = type_of(columns, name) else {
+            let near = near(columns, name)?;
+            self.warnings.push(format!("column {near} in Notion is left out: rename it to {name}"));
+            return None;
+        };
+        let takes = match found {
+            "rich_text" => Some(Takes::Text),
+            "select" => Some(Takes::Select),
+            "status" => Some(Takes::Status),
+            _ => None,
+        };
+        let takes = takes.filter(|takes| can.contains(takes));
+        if takes.is_none() {
+            let wanted = can.iter().map(|takes| takes.label()).collect::<Vec<_>>().join(" or ");
+            let found = label(found);
+            self.warnings.push(format!("column {name} in Notion is left out: its type is {found}, make it {wanted}"));
+        }
+        takes
+    }
+}
+
+impl Takes {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Select => "Select",
+            Self::Status => "Status",
+        }
+    }
+}
+
+/// What is wrong with a required column, and how to mend it.
+fn required(columns: &Map<String, Value>, name: &str, wanted: &str) -> Option<String> {
+    let found = type_of(columns, name);
+    if found == Some(wanted) {
+        return None;
+    }
+    let title = columns.keys().find(|key| type_of(columns, key) == Some("title"));
+    Some(match (found, title) {
+        // Every database has exactly one title column, which cannot be added, only renamed.
+        (None, Some(title)) if wanted == "title" => {
+            format!("its title column is called {title:?}: rename that to {name}")
+        }
+        (Some(_), Some(title)) if wanted == "title" => {
+            format!("{name} is not its title column: rename {name}, then rename the title column {title:?} to {name}")
+        }
+        (Some(found), _) => {
+            let (found, wanted) = (label(found), label(wanted));
+            format!(
+                "column {name} has the type {found}: change that to {wanted}, or rename it and add {name} as {wanted}"
+            )
+        }
+        (None, _) => match near(columns, name) {
+            Some(near) => format!("column {name} is missing: rename {near:?}, letter case counts"),
+            None => format!(
+                "column {name} is missing: add it (+ at the right of the column heads) with the type {}",
+                label(wanted)
+            ),
+        },
+    })
+}
+
+/// The options that a column of type Status needs. Notion makes those of a Select by itself, but never these.
+fn missing_options(columns: &Map<String, Value>, name: &str, needed: &[&str]) -> Option<String> {
+    let options = columns[name]["status"]["options"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let has = |name: &str| options.iter().any(|option| option["name"] == name);
+    let missing: Vec<_> = needed.iter().copied().filter(|option| !has(option)).collect();
+    (!missing.is_empty()).then(|| {
+        let missing = missing.join(", ");
+        format!(
+            "column {name} lacks the options {missing}: click its head → Edit property → add them, or make it a Select"
+        )
+    })
+}
+
+fn type_of<'a>(columns: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    columns.get(name).map(|column| column["type"].as_str().unwrap_or_default())
+}
+
+/// A column that is probably meant: its name differs in letter case or in the spaces around it.
+fn near<'a>(columns: &'a Map<String, Value>, name: &str) -> Option<&'a String> {
+    columns.keys().find(|key| *key != name && key.trim().eq_ignore_ascii_case(name))
+}
+
+/// A type's name as Notion's menus spell it.
+fn label(name: &str) -> &str {
+    match name {
+        "date" => "Date",
+        "url" => "URL",
+        "rich_text" => "Text",
+        "select" => "Select",
+        "status" => "Status",
+        "multi_select" => "Multi-select",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(columns: &[(&str, &str)]) -> Result<Schema, Error> {
+        let columns: Map<_, _> = columns.iter().map(|(name, kind)| ((*name).into(), json!({"type": kind}))).collect();
+        Schema::read(&json!({"object": "database", "properties": columns})).expect("a database")
+    }
+
+    const NEEDED: [(&str, &str); 3] = [("Name", "title"), ("Date", "date"), ("Recording URL", "url")];
+
+    #[test]
+    fn all_six_columns_are_found_with_their_types() {
+        let all =
+            [NEEDED.as_slice(), &[("Room", "rich_text"), ("Status", "select"), ("Provider", "rich_text")]].concat();
+        let schema = read(&all).unwrap();
+        assert_eq!((schema.room, schema.status), (Some(Takes::Text), Some(Takes::Select)));
+        assert_eq!((schema.provider, schema.warnings), (Some(Takes::Text), vec![]));
+    }
+
+    #[test]
+    fn optional_columns_may_be_absent() {
+        assert_eq!(read(&NEEDED).unwrap(), Schema::default());
+    }
+
+    #[test]
+    fn an_optional_column_that_cannot_be_written_is_left_out_with_a_warning() {
+        let schema = read(&[NEEDED.as_slice(), &[("Room", "number"), ("provider", "select")]].concat()).unwrap();
+        assert_eq!((schema.room, schema.provider), (None, None));
+        assert_eq!(
+            schema.warnings,
+            [
+                "column Room in Notion is left out: its type is number, make it Text",
+                "column provider in Notion is left out: rename it to Provider"
+            ]
+        );
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once_with_what_to_do() {
+        let error = read(&[("Title", "title"), ("Date", "rich_text")]).unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        let text = error.to_string();
+        for part in [
+            "its title column is called \"Title\": rename that to Name; ",
+            "column Date has the type Text: change that to Date, or rename it and add Date as Date; ",
+            "column Recording URL is missing: add it (+ at the right of the column heads) with the type URL",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        let text = read(&[("Meeting", "title"), ("Name", "rich_text"), ("date", "date")]).unwrap_err().to_string();
+        assert!(text.contains("Name is not its title column") && text.contains("rename \"date\""), "{text}");
+    }
+
+    #[test]
+    fn a_status_column_must_have_our_options() {
+        let reply = |options: &[&str]| {
+            let options: Vec<_> = options.iter().map(|name| json!({"name": name})).collect();
+            let mut columns: Map<_, _> = NEEDED.iter().map(|(n, t)| ((*n).into(), json!({"type": t}))).collect();
+            columns.insert("Status".into(), json!({"type": "status", "status": {"options": options}}));
+            Schema::read(&json!({"object": "data_source", "properties": columns})).expect("a data source")
+        };
+        assert_eq!(
+            reply(&["recorded", "processing", "published", "error", "Done"]).unwrap().status,
+            Some(Takes::Status)
+        );
+        let text = reply(&["recorded", "Published", "Done"]).unwrap_err().to_string();
+        assert!(text.contains("lacks the options processing, published, error: click"), "{text}");
+    }
+
+    #[test]
+    fn what_describes_no_database_is_not_read() {
+        for reply in [json!({}), json!({"object": "page", "properties": {}}), json!({"object": "database"}), json!("x")]
+        {
+            assert!(Schema::read(&reply).is_none(), "{reply}");
+        }
+    }
+}

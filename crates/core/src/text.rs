@@ -1,0 +1,59 @@
+//! Names, of which any byte may be strange, as text that a line of a log can hold.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// A file name for people: UTF-8 as it is, control characters and bytes that are not UTF-8 escaped. One line, always.
+pub fn shown(name: impl AsRef<OsStr>) -> String {
+    let mut text = String::new();
+    for chunk in name.as_ref().as_bytes().utf8_chunks() {
+        escape_into(&mut text, chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// Text from elsewhere on one line: control characters escaped, all else as it is.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    escape_into(&mut line, text);
+    line
+}
+
+fn escape_into(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Line ends for some readers, and what turns the order of the letters around on a terminal.
+            c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_whatever_it_holds() {
+        let cases: [(&[u8], &str); 6] = [
+            (b"daily-standup", "daily-standup"),
+            ("Привет мир".as_bytes(), "Привет мир"),
+            (b"a\nERROR: forged", "a\\nERROR: forged"),
+            (b"bell\x07 esc\x1b[31m", "bell\\u{7} esc\\u{1b}[31m"),
+            (b"bad\xff\xc3", "bad\\xff\\xc3"),
+            ("a\u{2028}b\u{202e}c".as_bytes(), "a\\u{2028}b\\u{202e}c"),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(shown(OsStr::from_bytes(name)), wanted);
+        }
+    }
+}
