@@ -1,0 +1,27 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use rec_core::cli::Common;
+
+/// Turn recordings into HLS, point their rows at it, and remove the MP4 when that is safe
+///
+/// Looks at every directory of RECORDINGS_ROOT, or only at those named. A directory that is named is also tried again where
+/// it had been given up.
+///
+/// Exit status: 0 done or nothing to do, 1 a person is needed, 2 usage, 75 the next run goes on.
+#[derive(Parser, Debug)]
+#[command(name = "jitsi-hls-worker", version)]
+pub(crate) struct Cli {
+    /// A recording's directory; none: all of RECORDINGS_ROOT
+    #[arg(value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+
+    /// Say what would be done, and do none of it
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}

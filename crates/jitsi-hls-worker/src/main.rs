@@ -1,0 +1,25 @@
+//! Turns published recordings into HLS, points their rows at it, and removes the MP4 when that is safe.
+
+mod alike;
+mod cli;
+mod ffmpeg;
+mod ffprobe;
+mod hls;
+mod inherit;
+mod pass;
+mod plan;
+mod playlist;
+mod queue;
+mod room;
+mod run;
+mod signals;
+mod steps;
+mod telling;
+mod verify;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli: cli::Cli = rec_core::cli::parse();
+    pass::run(&cli).into()
+}

@@ -1,0 +1,132 @@
+//! What a recording needs next: decided here, from facts, and done elsewhere.
+
+use rec_core::notion::{Provider, Status};
+use rec_core::recording::Mp4;
+use rec_core::state::{Recording, Row};
+
+/// The next step for a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing: it is done, or only a person can move it.
+    Rest,
+    /// It has no row; the status of the one that it gets.
+    MakeRow(Status),
+    /// Its row does not say yet that it was given up.
+    TellError,
+    /// HLS is in place, and nobody noted what it was made from.
+    Inherit,
+    /// It has no HLS.
+    Encode,
+    /// Its HLS is in place, and its row does not say so.
+    Publish,
+    /// Its HLS is in place and its row says so: the MP4 has done its duty.
+    Remove,
+}
+
+/// The facts about a recording that its state does not hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    /// Its MP4, if it is there.
+    pub(crate) mp4: Option<&'a Mp4>,
+    /// Whether its HLS directory is there.
+    pub(crate) hls_dir: bool,
+    /// Whether a master playlist is in it.
+    pub(crate) master: bool,
+    /// Whether a person named the directory: then what was given up is tried again.
+    pub(crate) named: bool,
+}
+
+/// What the row of a published recording says.
+pub(crate) const PUBLISHED: Row = Row { provider: Provider::Hls, status: Status::Published };
+/// What the row of a recording says that was given up.
+pub(crate) const ERROR: Row = Row { provider: Provider::Mp4, status: Status::Error };
+
+/// Decides.
+pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
+    if recording.row_gone && !facts.named {
+        return Step::Rest;
+    }
+    let told = recording.row == Some(PUBLISHED);
+    let Some(mp4) = facts.mp4 else {
+        // No MP4: only a row may be missing its last word.
+        let hls = recording.hls.is_some() || facts.master;
+        let silent = recording.page_id.is_none() || told || recording.given_up && !facts.named;
+        return if hls && !silent { Step::Publish } else { Step::Rest };
+    };
+    let given_up = recording.given_up && !facts.named;
+    match (&recording.page_id, recording.hls) {
+        (None, _) if recording.given_up => Step::MakeRow(Status::Error),
+        (None, _) => Step::MakeRow(Status::Recorded),
+        (Some(_), _) if given_up && recording.row != Some(ERROR) => Step::TellError,
+        (Some(_), _) if given_up => Step::Rest,
+        (Some(_), None) if facts.hls_dir => Step::Inherit,
+        (Some(_), None) => Step::Encode,
+        (Some(_), Some(_)) if !told => Step::Publish,
+        (Some(_), Some(hls)) if hls.of == Some(mp4.print) => Step::Remove,
+        (Some(_), Some(_)) => Step::Rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rec_core::notion::PageId;
+    use rec_core::recording::Fingerprint;
+    use rec_core::state::Hls;
+    use time::macros::datetime;
+
+    fn mp4() -> Mp4 {
+        Mp4 { name: "a.mp4".into(), print: Fingerprint { size: 1, mtime: datetime!(2026-01-01 0:00 UTC) } }
+    }
+
+    fn recording(edit: impl FnOnce(&mut Recording)) -> Recording {
+        let mut recording = Recording::new(0, Some(&mp4()));
+        recording.page_id = Some(PageId::parse("38c9ce7b-60a4-8158-aa2a-d4923e46fb5b").unwrap());
+        recording.row = Some(Row { provider: Provider::Mp4, status: Status::Recorded });
+        edit(&mut recording);
+        recording
+    }
+
+    fn step(edit: impl FnOnce(&mut Recording), here: bool, hls: bool, named: bool) -> Step {
+        let mp4 = mp4();
+        let facts = Facts { mp4: here.then_some(&mp4), hls_dir: hls, master: hls, named };
+        next(&recording(edit), &facts)
+    }
+
+    type Edit = fn(&mut Recording);
+
+    #[test]
+    fn the_next_step_of_a_recording() {
+        let hls = || Some(Hls { of: Some(mp4().print) });
+        let none: Edit = |_| ();
+        let no_row: Edit = |r| (r.page_id, r.row) = (None, None);
+        let given_up: Edit = |r| r.given_up = true;
+        let damaged: Edit = |r| (r.page_id, r.row, r.given_up) = (None, None, true);
+        let told_error: Edit = |r| (r.row, r.given_up) = (Some(ERROR), true);
+        let published: Edit = |r| r.row = Some(PUBLISHED);
+        // (what it is, its state, MP4 here, HLS there, named) -> step
+        let cases: [(&str, Edit, bool, bool, bool, Step); 15] = [
+            ("finalized", none, true, false, false, Step::Encode),
+            ("not published by finalize", no_row, true, false, false, Step::MakeRow(Status::Recorded)),
+            ("damaged, not published by finalize", damaged, true, false, false, Step::MakeRow(Status::Error)),
+            ("given up, and nobody knows", given_up, true, false, false, Step::TellError),
+            ("given up, and told", told_error, true, false, false, Step::Rest),
+            ("given up, and named", told_error, true, false, true, Step::Encode),
+            ("HLS of unknown origin", none, true, true, false, Step::Inherit),
+            ("MP4 gone, nothing made of it", none, false, false, false, Step::Rest),
+            ("MP4 gone, HLS of the scripts", none, false, true, false, Step::Publish),
+            ("MP4 gone, published", published, false, true, false, Step::Rest),
+            ("MP4 gone, no row", no_row, false, true, false, Step::Rest),
+            ("row gone", |r| r.row_gone = true, true, false, false, Step::Rest),
+            ("row gone, and named", |r| r.row_gone = true, true, false, true, Step::Encode),
+            ("MP4 gone, given up", given_up, false, true, false, Step::Rest),
+            ("MP4 gone, given up, and named", given_up, false, true, true, Step::Publish),
+        ];
+        for (name, edit, here, there, named, wanted) in cases {
+            assert_eq!(step(edit, here, there, named), wanted, "{name}");
+        }
+        assert_eq!(step(|r| r.hls = hls(), true, true, false), Step::Publish, "HLS made, row silent");
+        assert_eq!(step(|r| (r.hls, r.row) = (hls(), Some(PUBLISHED)), true, true, false), Step::Remove);
+        assert_eq!(step(|r| (r.hls, r.row) = (Some(Hls { of: None }), Some(PUBLISHED)), true, true, false), Step::Rest);
+    }
+}

@@ -1,0 +1,141 @@
+//! Which directories there are, and which of them need a closer look: one listing a room, and no lock.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use rec_core::adopt::{Left, NotionId};
+use rec_core::deadline::age;
+use rec_core::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4};
+use rec_core::state::State;
+use rec_core::text::shown;
+use walkdir::WalkDir;
+
+use crate::hls;
+use crate::plan::{self, Facts, Step};
+
+/// The rooms: the real first-level directories of the root, by name. The root itself may be a link.
+pub(crate) fn rooms(root: &Path) -> Result<Vec<Room>> {
+    let mut rooms = Vec::new();
+    for entry in WalkDir::new(root).min_depth(1).max_depth(1).follow_root_links(true) {
+        let entry = entry
+            .map_err(io_error)
+            .with_context(|| format!("RECORDINGS_ROOT {} (is it right, and its disk mounted?)", shown(root)))?;
+        if entry.file_type().is_dir() {
+            rooms.push(Room::below_root(entry.into_path()));
+        }
+    }
+    rooms.sort_by(|a, b| a.dir.cmp(&b.dir));
+    Ok(rooms)
+}
+
+/// A room at a glance.
+pub(crate) struct Glance {
+    /// Largest first.
+    pub(crate) mp4s: Vec<Mp4>,
+    pub(crate) has_state: bool,
+    pub(crate) has_id: bool,
+    litter: bool,
+    /// Names of directories, `v0` among them.
+    dirs: Vec<OsString>,
+}
+
+impl Glance {
+    /// One pass over the directory; only MP4s cost a stat.
+    pub(crate) fn at(room: &Room) -> Result<Self> {
+        let mut glance = Self { mp4s: Vec::new(), has_state: false, has_id: false, litter: false, dirs: Vec::new() };
+        for entry in fs::read_dir(&room.dir).with_context(|| format!("list {}", shown(&room.dir)))? {
+            let entry = entry.with_context(|| format!("list {}", shown(&room.dir)))?;
+            let name = entry.file_name();
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                glance.litter |= hls::is_tmp(&name);
+                glance.dirs.push(name);
+            } else if kind.is_symlink() && entry.path().is_dir() {
+                // HLS may have been moved to another disk.
+                glance.dirs.push(name);
+            } else if name == STATE {
+                glance.has_state = true;
+            } else if name == NOTION_ID {
+                glance.has_id = true;
+            } else if kind.is_file() && is_mp4(&name) {
+                // Gone since it was listed, if not.
+                if let Ok(metadata) = entry.metadata() {
+                    glance.mp4s.push(Mp4 { name, print: Fingerprint::of(&metadata) });
+                }
+            }
+        }
+        glance.mp4s.sort_by(|a, b| (b.print.size, &b.name).cmp(&(a.print.size, &a.name)));
+        Ok(glance)
+    }
+
+    /// The facts for a recording's plan.
+    pub(crate) fn facts<'a>(&'a self, room: &Room, recording: &rec_core::state::Recording, named: bool) -> Facts<'a> {
+        let dir = recording.hls_dir();
+        let hls_dir = self.dirs.iter().any(|name| *name == *dir);
+        Facts {
+            mp4: self.mp4s.iter().find(|mp4| recording.is_of(mp4)),
+            hls_dir,
+            master: hls_dir && recording.hls.is_none() && room.path(dir).join("master.m3u8").is_file(),
+            named,
+        }
+    }
+}
+
+/// What a glance says about a room.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Look {
+    /// Nothing to do.
+    Idle,
+    /// Worth the lock.
+    Work,
+    /// Left alone, with the script's reason.
+    Skip(String),
+}
+
+/// Decides whether a room is worth its lock. `state` is the room's state, where it has one.
+pub(crate) fn look(
+    room: &Room,
+    glance: &Glance,
+    state: Option<&State>,
+    unfinalized: Unfinalized,
+    named: bool,
+) -> Result<Look> {
+    let id = room.id();
+    if glance.litter {
+        return Ok(Look::Work);
+    }
+    if let Some(state) = state {
+        let known = |mp4: &Mp4| state.recordings.iter().any(|recording| recording.is_of(mp4));
+        let changed = |mp4: &Mp4| state.recordings.iter().any(|r| r.is_of(mp4) && r.source != Some(mp4.print));
+        let waiting = |recording| plan::next(recording, &glance.facts(room, recording, named)) != Step::Rest;
+        let work = glance.mp4s.iter().any(|mp4| !known(mp4) || changed(mp4)) || state.recordings.iter().any(waiting);
+        return Ok(if work { Look::Work } else { Look::Idle });
+    }
+    if !glance.has_id {
+        return Ok(match glance.mp4s.iter().any(|mp4| unfinalized.is_due(mp4)) {
+            true => Look::Work,
+            // finalize has not run yet, or it is not ours.
+            false if !glance.mp4s.is_empty() => Look::Skip(format!("Skip room={id}: missing .notion_id")),
+            false => Look::Idle,
+        });
+    }
+    let left = Left::read(room)?;
+    Ok(match &left.id {
+        Some((NotionId::Empty, _)) => Look::Skip(format!("Skip room={id}: empty .notion_id")),
+        Some((NotionId::Garbage(_), _)) => Look::Skip(format!("Skip room={id}: .notion_id holds no page id")),
+        _ if !glance.mp4s.is_empty() || left.master.is_some() => Look::Work,
+        _ => Look::Idle,
+    })
+}
+
+/// After how long without a change an MP4 that finalize was never called for is published all the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unfinalized(pub(crate) Option<std::time::Duration>);
+
+impl Unfinalized {
+    pub(crate) fn is_due(self, mp4: &Mp4) -> bool {
+        self.0.is_some_and(|after| age(mp4.print.mtime) >= after)
+    }
+}

@@ -1,0 +1,219 @@
+//! One room: look, lock, and take each of its recordings as far as it goes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rec_core::adopt;
+use rec_core::config::Config;
+use rec_core::deadline::{Deadline, age};
+use rec_core::exit::Exit;
+use rec_core::lock::Lock;
+use rec_core::log::Log;
+use rec_core::mp4::Shape;
+use rec_core::notion::Client;
+use rec_core::recording::{LOCK, Mp4, Room, STATE};
+use rec_core::row::Publisher;
+use rec_core::state::{Entry, Recording, State};
+use rec_core::text::shown;
+
+use crate::hls;
+use crate::plan::{self, Step};
+use crate::queue::{self, Glance, Look, Unfinalized};
+use crate::steps::{End, Turn};
+
+/// How long Notion may take for one recording.
+const NOTION_BUDGET: Duration = Duration::from_secs(120);
+
+/// An MP4 that nobody finalized and whose boxes do not say that it is closed is taken for one that is still being written, until
+/// it has not changed for so long.
+pub(crate) const QUIET: Duration = Duration::from_secs(600);
+
+/// What a pass shares.
+pub(crate) struct Worker<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) log: &'a Log,
+    pub(crate) client: &'a Client,
+    pub(crate) stop: &'a Arc<AtomicBool>,
+    pub(crate) dry_run: bool,
+    /// The directories were named by a person.
+    pub(crate) named: bool,
+}
+
+impl Worker<'_> {
+    /// The rooms that a person named. What is none is said, and the others have their turn all the same.
+    pub(crate) fn locate(&self, dirs: &[PathBuf]) -> (Vec<Room>, Exit) {
+        let (mut rooms, mut exit) = (Vec::new(), Exit::Done);
+        for dir in dirs {
+            match Room::locate(self.config, dir) {
+                Ok(room) => rooms.push(room),
+                Err(error) => {
+                    self.log.error(&format!("ERROR: {error:#}"));
+                    exit = Exit::Failed;
+                }
+            }
+        }
+        (rooms, exit)
+    }
+
+    /// One room's turn.
+    pub(crate) fn work(&self, room: &Room) -> Result<End> {
+        let glance = Glance::at(room)?;
+        let state = if glance.has_state { State::load(room)? } else { None };
+        let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
+        match queue::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
+            Look::Idle => {
+                self.tell_idle(room, &glance, state.as_ref());
+                return Ok(Exit::Done.into());
+            }
+            Look::Skip(reason) => {
+                self.log.line(&reason);
+                self.log.detail(&format!("jitsi-finalize {} publishes it", shown(&room.dir)));
+                return Ok(Exit::Done.into());
+            }
+            Look::Work => {}
+        }
+        if let Some(warning) = room.warning() {
+            self.log.error(&warning);
+        }
+        if self.dry_run {
+            return self.tell(room, &glance);
+        }
+        let Some(lock) = Lock::try_acquire(&room.path(LOCK))? else {
+            self.log.line(&format!("Busy room={}: another tool, or its ffmpeg, has it locked", room.id()));
+            return Ok(if self.named { Exit::Later } else { Exit::Done }.into());
+        };
+        room.sweep();
+        for litter in hls::litter(room) {
+            hls::remove_tree(&litter).with_context(|| format!("remove {}", shown(&litter)))?;
+        }
+        self.locked(room, &lock)
+    }
+
+    /// Why nothing is done for a room: said where a person named it, and of what was given up to those who want to know more.
+    fn tell_idle(&self, room: &Room, glance: &Glance, state: Option<&State>) {
+        let id = room.id();
+        let recordings = state.map(|state| &state.recordings[..]).unwrap_or_default();
+        for recording in recordings.iter().filter(|recording| recording.given_up || recording.row_gone) {
+            let why = recording.error.as_deref().unwrap_or("its row is gone from Notion");
+            let dir = shown(&room.dir);
+            let file = recording.shown();
+            self.log.detail(&format!("Skip room={id} mp4={file}: {why}; jitsi-hls-worker {dir} tries it again"));
+        }
+        if self.named {
+            let published = !recordings.is_empty() && recordings.iter().all(Recording::is_published);
+            let why = match glance.mp4s.is_empty() {
+                _ if published => "published",
+                true => "no mp4",
+                false => "nothing is due",
+            };
+            self.log.line(&format!("Nothing to do room={id}: {why}"));
+        }
+    }
+
+    /// What a dry run says.
+    fn tell(&self, room: &Room, glance: &Glance) -> Result<End> {
+        let mut state = adopt::load(self.config, room, &glance.mp4s)?;
+        state.register(&glance.mp4s, |slot| room.has_slot(slot));
+        for recording in &state.recordings {
+            let step = plan::next(recording, &glance.facts(room, recording, self.named));
+            let what = match step {
+                Step::Rest => continue,
+                Step::MakeRow(_) => "create its notion page",
+                Step::TellError => "set its row to error",
+                Step::Inherit => "compare it with the HLS in place",
+                Step::Encode => "make its HLS",
+                Step::Publish => "point its row at the HLS",
+                Step::Remove => "delete the mp4",
+            };
+            let mp4 = recording.file.as_ref().map(|_| format!(" mp4={}", recording.shown())).unwrap_or_default();
+            self.log.line(&format!("Would {what} room={}{mp4}", room.id()));
+        }
+        Ok(Exit::Done.into())
+    }
+
+    /// The room's recordings, under its lock, until each of them rests or has ended for this run.
+    fn locked(&self, room: &Room, lock: &Lock) -> Result<End> {
+        let (mut exit, mut unsettled, mut over, mut last) = (Exit::Done, None, Vec::new(), None);
+        loop {
+            // Anew after each step: another MP4 may have come while ffmpeg was at work.
+            let glance = Glance::at(room)?;
+            let mut state = self.load(room, &glance)?;
+            let next = state.recordings.iter().enumerate().filter(|(index, _)| !over.contains(index)).find_map(
+                |(index, recording)| match plan::next(recording, &glance.facts(room, recording, self.named)) {
+                    Step::Rest => None,
+                    step => Some((index, step)),
+                },
+            );
+            let Some((index, step)) = next else { break };
+            // A step leads to another one, or its recording's turn is over.
+            anyhow::ensure!(last.as_ref() != Some(&(index, step, state.clone())), "{step:?} leads nowhere");
+            last = Some((index, step, state.clone()));
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Exit::Later.into());
+            }
+            let entry = Entry { room, state: &mut state, index };
+            let shown = entry.shown();
+            // One that cannot be read does not keep the others of its room from their turn.
+            let stepped = (Turn { worker: self, lock, entry }).step(step).unwrap_or_else(|error| {
+                self.log.error(&format!("ERROR: {shown}: {error:#}"));
+                Err(Exit::from(&error).into())
+            });
+            match stepped {
+                Ok(()) => {}
+                Err(End::Misconfigured) => return Ok(End::Misconfigured),
+                Err(End::Exit(end)) => {
+                    exit = exit.max(end);
+                    over.push(index);
+                }
+                Err(End::Unsettled(wait)) => {
+                    unsettled = unsettled.max(Some(wait));
+                    over.push(index);
+                }
+            }
+        }
+        Ok(match unsettled {
+            Some(wait) if exit != Exit::Failed => End::Unsettled(wait),
+            _ => exit.into(),
+        })
+    }
+
+    /// The room's state, with every MP4 in it of which it is certain that nobody writes to it any more.
+    fn load(&self, room: &Room, glance: &Glance) -> Result<State> {
+        let mut state = adopt::load(self.config, room, &glance.mp4s)?;
+        let before = state.clone();
+        let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
+        let ours = glance.has_state || glance.has_id;
+        let mut closed = Vec::new();
+        for mp4 in &glance.mp4s {
+            let known = state.recordings.iter().any(|recording| recording.is_of(mp4));
+            if known || if ours { self.is_closed(room, mp4) } else { unfinalized.is_due(mp4) } {
+                closed.push(mp4.clone());
+            }
+        }
+        state.register(&closed, |slot| room.has_slot(slot));
+        if state != before || !room.path(STATE).exists() {
+            state.save(room)?;
+        }
+        adopt::mend_id(room, &state)?;
+        Ok(state)
+    }
+
+    /// Whether nobody writes to an MP4 any more that finalize was not called for.
+    fn is_closed(&self, room: &Room, mp4: &Mp4) -> bool {
+        let shape = mp4.shape(&room.dir).inspect_err(|error| self.log.error(&format!("ERROR: {error:#}")));
+        shape.is_ok_and(|shape| shape == Shape::Whole || age(mp4.print.mtime) >= QUIET)
+    }
+
+    /// How long Notion may take for what comes next.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(NOTION_BUDGET, self.stop)
+    }
+
+    /// What makes and changes rows.
+    pub(crate) fn publisher(&self) -> Publisher<'_> {
+        Publisher { config: self.config, client: self.client.with_deadline(self.deadline()), log: self.log }
+    }
+}

@@ -1,0 +1,309 @@
+//! The steps of a recording, each of which leaves the disk and Notion in a state from which the next run goes on.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rec_core::adopt;
+use rec_core::deadline::age;
+use rec_core::durable;
+use rec_core::exit::Exit;
+use rec_core::lock::Lock;
+use rec_core::log::Log;
+use rec_core::mp4::Shape;
+use rec_core::notion::{Provider, Status};
+use rec_core::recording::{Fingerprint, Mp4};
+use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Row};
+use rec_core::text::shown;
+use time::OffsetDateTime;
+
+use crate::hls::{self, Failure, Job};
+use crate::inherit::{self, Origin};
+use crate::plan::{ERROR, Step};
+use crate::room::{QUIET, Worker};
+use crate::run::Interrupted;
+use crate::verify;
+
+/// An MP4 with fragments may be one that its recorder has not closed yet; ffmpeg writes several times a second.
+const GROWTH: Duration = Duration::from_secs(5);
+
+/// How a recording's, or a room's, turn ended.
+pub(crate) enum End {
+    /// With this.
+    Exit(Exit),
+    /// A lost create has to show up first; after so long another look makes sense.
+    Unsettled(Duration),
+    /// Nothing will work before a person has mended the configuration.
+    Misconfigured,
+}
+
+impl From<Exit> for End {
+    fn from(exit: Exit) -> Self {
+        Self::Exit(exit)
+    }
+}
+
+/// What a failed try is put down to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The MP4, or that ffmpeg cannot cope with it.
+    Input,
+    /// Something else, as far as one can tell.
+    Elsewhere,
+}
+
+/// How a step ended: the recording goes on to its next one, or it ends here for this run.
+pub(crate) type Stepped = std::result::Result<(), End>;
+
+/// One recording's turn.
+pub(crate) struct Turn<'a> {
+    pub(crate) worker: &'a Worker<'a>,
+    pub(crate) lock: &'a Lock,
+    pub(crate) entry: Entry<'a>,
+}
+
+impl Turn<'_> {
+    /// Takes a step.
+    pub(crate) fn step(mut self, step: Step) -> Result<Stepped> {
+        match step {
+            Step::Rest => Ok(Ok(())),
+            Step::MakeRow(status) => self.make_row(status),
+            Step::TellError => Ok(self.update(ERROR)),
+            Step::Inherit => self.inherit(),
+            Step::Encode => self.encode(),
+            Step::Publish => self.publish(),
+            Step::Remove => self.remove(),
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        self.worker.log
+    }
+
+    /// `room=… mp4=…`, as the script's line names a recording.
+    fn shown(&self) -> String {
+        format!("room={} mp4={}", self.entry.room.id(), self.entry.recording().shown())
+    }
+
+    fn hls_dir(&self) -> PathBuf {
+        self.entry.room.path(self.entry.recording().hls_dir())
+    }
+
+    /// Its MP4, if it is there.
+    fn mp4(&self) -> Result<Option<Mp4>> {
+        Ok(self.entry.room.mp4s()?.into_iter().find(|mp4| self.entry.recording().is_of(mp4)))
+    }
+
+    /// Whether the MP4 can be played to its end, as far as its boxes tell. One that cannot is given up at once; one that may
+    /// still be growing waits.
+    pub(crate) fn examine(&mut self) -> Result<Stepped> {
+        let recording = self.entry.recording();
+        let (Some(file), Some(print)) = (&recording.file, recording.source) else { return Ok(Ok(())) };
+        let mp4 = Mp4 { name: file.0.clone(), print };
+        let quiet = match mp4.shape(&self.entry.room.dir)? {
+            Shape::Whole => return Ok(Ok(())),
+            // Jibri had closed it when it got its row.
+            Shape::Damaged(_) if recording.page_id.is_some() => GROWTH,
+            Shape::Damaged(_) => QUIET,
+            Shape::Fragmented => GROWTH,
+        };
+        // A time to come says nothing of how long ago it was.
+        let to_come = print.mtime > OffsetDateTime::now_utc();
+        let wait = if to_come { GROWTH } else { GROWTH.saturating_sub(age(print.mtime)) };
+        self.worker.deadline().sleep(wait);
+        let still = fingerprint(&self.entry.room.path(&mp4.name)).is_ok_and(|now| now == print);
+        if !still || (!to_come && age(print.mtime) < quiet) {
+            self.log().line(&format!("Skip {}: it may still be being written", self.shown()));
+            return Ok(Err(Exit::Later.into()));
+        }
+        let Shape::Damaged(damage) = mp4.shape(&self.entry.room.dir)? else { return Ok(Ok(())) };
+        self.log().error(&format!("ERROR: {} cannot be played: {damage}; the file is kept", self.shown()));
+        self.entry.change(|recording| (recording.error, recording.given_up) = (Some(damage.to_string()), true))?;
+        Ok(Err(Exit::Failed.into()))
+    }
+
+    /// ffmpeg, between a row that says processing and HLS in place.
+    fn encode(&mut self) -> Result<Stepped> {
+        match self.examine()? {
+            Ok(()) => {}
+            Err(End::Exit(Exit::Failed)) => return Ok(Err(self.tell_error())),
+            Err(end) => return Ok(Err(end)),
+        }
+        // Where the state cannot be written, nothing is begun that it would have to know of.
+        self.entry.change(|_| ())?;
+        self.log().line(&format!("Process {}", self.shown()));
+        let processing = Row { provider: Provider::Mp4, status: Status::Processing };
+        // The script went on whatever Notion said to this, and so do we, but for a row that nobody wants any more.
+        match self.update(processing) {
+            Err(end) if matches!(end, End::Misconfigured) || self.entry.recording().row_gone => return Ok(Err(end)),
+            _ => {}
+        }
+        let recording = self.entry.recording();
+        let (Some(name), Some(print)) = (recording.file.clone(), recording.source) else { return Ok(Ok(())) };
+        let job = Job {
+            room: self.entry.room,
+            name: name.as_ref(),
+            print,
+            dir: &recording.hls_dir(),
+            lock: self.lock,
+            log: self.log(),
+            stop: self.worker.stop,
+        };
+        let failure = match job.make() {
+            Ok(()) => {
+                self.entry.change(|recording| {
+                    recording.hls = Some(Hls { of: Some(print) });
+                    recording.starts_anew();
+                })?;
+                let done = format!("Notion updated to HLS. Deleting mp4 room={}", self.entry.room.id());
+                return Ok(self.announce(&done, "ERROR: HLS created but"));
+            }
+            Err(failure) => failure,
+        };
+        Ok(Err(match failure {
+            Failure::Stopped => {
+                self.log().line(&format!("Stopped {}: the next run begins it anew", self.shown()));
+                Exit::Later.into()
+            }
+            Failure::Changed => {
+                self.log().line(&format!("Later {}: it has changed while it was encoded", self.shown()));
+                Exit::Later.into()
+            }
+            Failure::Host(why) => {
+                self.log().error(&format!("ERROR: {}: {why}; the next run tries again", self.shown()));
+                Exit::Later.into()
+            }
+            Failure::Interrupted(why) => self.failed(&why, Cause::Elsewhere)?,
+            Failure::Input(why) => self.failed(&why, Cause::Input)?,
+        }))
+    }
+
+    /// A try that failed: its row says so, and after the last one it is left alone. There are more of them where the MP4 does
+    /// not seem to be the cause.
+    fn failed(&mut self, why: &str, cause: Cause) -> Result<End> {
+        let (mut tries, mut most) = (0, 0);
+        self.entry.change(|recording| {
+            let count = match cause {
+                Cause::Input => &mut recording.failures,
+                Cause::Elsewhere => &mut recording.interruptions,
+            };
+            *count += 1;
+            most = if cause == Cause::Input { MOST_FAILURES } else { MOST_INTERRUPTIONS };
+            tries = *count;
+            recording.given_up = tries >= most;
+            recording.error = Some(why.to_owned());
+        })?;
+        let dir = shown(&self.entry.room.dir);
+        let next = if self.entry.recording().given_up {
+            format!("given up after try {tries} until the file changes, or somebody runs jitsi-hls-worker {dir}")
+        } else {
+            format!("try {tries} of {most}, the next run tries again")
+        };
+        self.log().error(&format!("ERROR: ffmpeg failed {}: {why}; mp4 kept, {next}", self.shown()));
+        Ok(self.tell_error())
+    }
+
+    /// Decides about HLS that nobody noted the origin of.
+    fn inherit(&mut self) -> Result<Stepped> {
+        let (shown_entry, dir) = (self.shown(), self.entry.recording().hls_dir());
+        let Some(name) = self.entry.recording().file.clone() else { return Ok(Ok(())) };
+        let origin = match inherit::origin(self.entry.room, &dir, name.as_ref(), self.worker.stop) {
+            Ok(origin) => origin,
+            Err(error) if error.is::<Interrupted>() => {
+                self.log().error(&format!("ERROR: {shown_entry}: {error:#}; the next run tries again"));
+                return Ok(Err(Exit::Later.into()));
+            }
+            // The MP4 itself cannot be read: it is that which failed.
+            Err(error) => return self.failed(&format!("{error:#}"), Cause::Input).map(Err),
+        };
+        self.log().detail(&format!("{shown_entry}: the HLS in {dir} {origin}"));
+        match origin {
+            Origin::Stopped => return Ok(Err(Exit::Later.into())),
+            Origin::Same => {
+                // Whoever made it may have left it to the page cache.
+                let path = self.hls_dir();
+                hls::sync_tree(&path)
+                    .and_then(|()| durable::sync_parent(&path))
+                    .with_context(|| format!("fsync {}", shown(&path)))?;
+                self.entry.change(|recording| recording.hls = Some(Hls { of: recording.source }))?;
+            }
+            Origin::Broken(why) => self.rebuild(&why)?,
+            Origin::Other => {
+                self.log()
+                    .line(&format!("HLS in {dir} is of another recording than {shown_entry}, which gets its own"));
+                let hls = verify::complete(&self.hls_dir()).is_ok();
+                let room = self.entry.room;
+                adopt::split(self.entry.state, self.entry.index, |slot| room.has_slot(slot));
+                self.entry.change(|first| {
+                    first.hls = hls.then_some(Hls { of: None });
+                    first.given_up = !hls;
+                })?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// HLS of this recording that is not whole goes, so that it is made anew.
+    fn rebuild(&mut self, why: &str) -> Result<()> {
+        let path = self.hls_dir();
+        self.log().line(&format!("HLS in {} is not whole and is made anew: {why}", shown(&path)));
+        hls::remove_tree(&path).with_context(|| format!("remove {}", shown(&path)))?;
+        self.entry.change(|recording| (recording.hls, recording.row) = (None, None))
+    }
+
+    /// Points the row at HLS that an earlier run, or a script, has put in place.
+    fn publish(&mut self) -> Result<Stepped> {
+        if let Err(why) = verify::complete(&self.hls_dir()) {
+            return self.incomplete(&format!("{why:#}"));
+        }
+        if self.entry.recording().hls.is_none() {
+            // Left by the scripts, who removed the MP4 for it.
+            self.entry.change(|recording| recording.hls = Some(Hls { of: None }))?;
+        }
+        let id = self.entry.room.id();
+        let done = match self.mp4()? {
+            Some(_) => format!("HLS exists. Notion updated. Deleting mp4 {}", self.entry.shown()),
+            None => format!("HLS exists. Notion ok. No mp4 to delete room={id}"),
+        };
+        Ok(self.announce(&done, "HLS exists but"))
+    }
+
+    /// HLS that was whole once, or that the scripts left, and is not whole now.
+    fn incomplete(&mut self, why: &str) -> Result<Stepped> {
+        if self.mp4()?.is_some() {
+            self.rebuild(why)?;
+            return Ok(Ok(()));
+        }
+        self.log().error(&format!(
+            "ERROR: HLS in {} is not whole, and its mp4 is gone: {why}; bring one of them back from a backup",
+            shown(self.hls_dir())
+        ));
+        self.entry.change(|recording| (recording.error, recording.given_up) = (Some(why.to_owned()), true))?;
+        Ok(Err(Exit::Failed.into()))
+    }
+
+    /// Removes the MP4, which is still the file that the HLS was made from, while that is still whole.
+    fn remove(&mut self) -> Result<Stepped> {
+        if let Err(why) = verify::complete(&self.hls_dir()) {
+            return self.incomplete(&format!("{why:#}"));
+        }
+        let Some(mp4) = self.mp4()? else { return Ok(Ok(())) };
+        let path = self.entry.room.path(&mp4.name);
+        if fingerprint(&path)? == mp4.print {
+            fs::remove_file(&path).and_then(|()| durable::sync_parent(&path)).with_context(|| {
+                format!(
+                    "delete {}, whose HLS is published: this user must be able to write to its directory",
+                    shown(&path)
+                )
+            })?;
+            self.entry.change(|recording| recording.removed = Some(OffsetDateTime::now_utc()))?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn fingerprint(path: &std::path::Path) -> Result<Fingerprint> {
+    let metadata = fs::symlink_metadata(path).with_context(|| shown(path))?;
+    Ok(Fingerprint::of(&metadata))
+}

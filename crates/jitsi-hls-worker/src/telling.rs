@@ -1,0 +1,90 @@
+//! What a recording's row is told, and the scripts' lines for how that went.
+
+use anyhow::Result;
+use rec_core::exit::Exit;
+use rec_core::notion::{Kind, Status};
+use rec_core::row::{Made, Trouble, create_failed};
+use rec_core::state::Row;
+use rec_core::text::shown;
+
+use crate::plan::{ERROR, PUBLISHED};
+use crate::steps::{End, Stepped, Turn};
+
+impl Turn<'_> {
+    /// The row that finalize could not make.
+    pub(crate) fn make_row(&mut self, mut status: Status) -> Result<Stepped> {
+        let mut ended = Ok(());
+        if status != Status::Error {
+            ended = self.examine()?;
+            match ended {
+                Ok(()) => {}
+                // It has been given up just now, and its row is to say so from the start.
+                Err(End::Exit(Exit::Failed)) => status = Status::Error,
+                Err(end) => return Ok(Err(end)),
+            }
+        }
+        match self.worker.publisher().ensure(&mut self.entry, status, &self.worker.deadline()) {
+            Ok(made) => {
+                let made = if made == Made::Found { "found again" } else { "created" };
+                let page = self.entry.recording().page_id.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.log().line(&format!("OK: notion page {made} id={page} {}", self.entry.shown()));
+                Ok(ended)
+            }
+            Err(trouble) => {
+                self.log().error(&create_failed(&self.entry, &trouble));
+                Ok(Err(end_of(&trouble)))
+            }
+        }
+    }
+
+    /// Sets the row of a recording that has failed to error. Where Notion is away, a later run does.
+    pub(crate) fn tell_error(&mut self) -> End {
+        match self.update(ERROR) {
+            Err(End::Misconfigured) => End::Misconfigured,
+            _ => Exit::Failed.into(),
+        }
+    }
+
+    /// The last word to the row, with the scripts' lines for how it went.
+    pub(crate) fn announce(&mut self, done: &str, failed: &str) -> Stepped {
+        let ended = self.update(PUBLISHED);
+        if ended.is_ok() {
+            self.log().line(done);
+        } else {
+            let id = self.entry.room.id();
+            self.log().error(&format!("{failed} Notion update failed. Keep mp4 room={id}"));
+        }
+        ended
+    }
+
+    /// One change of the row. A row that a person has taken away is left alone from then on.
+    pub(crate) fn update(&mut self, row: Row) -> Stepped {
+        let back = self.entry.recording().row_gone;
+        let updated = match self.worker.publisher().update(&mut self.entry, row) {
+            Ok(()) if back => self.entry.change(|recording| recording.row_gone = false).map_err(Trouble::Disk),
+            updated => updated,
+        };
+        let Err(trouble) = updated else { return Ok(()) };
+        let id = self.entry.room.id();
+        self.log().error(&format!("ERROR: Notion update failed: {trouble} room={id}"));
+        if matches!(&trouble, Trouble::Notion(error) if error.kind == Kind::Page) {
+            let dir = shown(&self.entry.room.dir);
+            self.log().error(&format!(
+                "ERROR: room={id} is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker {dir}"
+            ));
+            if let Err(error) = self.entry.change(|recording| recording.row_gone = true) {
+                self.log().error(&format!("ERROR: {error:#}"));
+            }
+        }
+        Err(end_of(&trouble))
+    }
+}
+
+/// What follows from trouble with a row.
+fn end_of(trouble: &Trouble) -> End {
+    match trouble {
+        Trouble::Unsettled(wait) => End::Unsettled(*wait),
+        Trouble::Notion(error) if error.kind == Kind::Config => End::Misconfigured,
+        trouble => trouble.exit().into(),
+    }
+}
