@@ -1,0 +1,96 @@
+# What an admin and a packager need; `make help` lists it.
+
+CARGO = cargo
+INSTALL = install
+# Where the built tools are; packagers and tests may have them elsewhere.
+BUILD = target/release
+DESTDIR =
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/jitsi-recording-pipeline
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/vendor-completions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+
+TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-url
+PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
+SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/bench/finalize.sh
+
+.PHONY: help all test check lint man-lint demo bench install uninstall clean
+
+help:
+	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
+	@echo 'make test           run all tests'
+	@echo 'make check          formatting, clippy, man pages, shell scripts, and all tests'
+	@echo 'make bench          measure against the bash scripts and against find(1)'
+	@echo 'make all            build the tools for installation'
+	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
+	@echo 'make uninstall      remove what make install put there'
+
+all:
+	$(CARGO) build --release --locked --workspace --bins
+
+test:
+	@sh tests/needs.sh cargo ffmpeg ffprobe
+	@sh tests/run.sh
+
+check: lint test
+
+lint:
+	@$(MAKE) --no-print-directory man-lint
+	@sh tests/needs.sh cargo shellcheck mandoc
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	shellcheck $(SCRIPTS)
+
+man-lint:
+	@sh tests/needs.sh mandoc
+	mandoc -Tlint -Wwarning $(PAGES:%=man/%)
+
+# As it was given: a name may hold quotes, blanks and dollar signs.
+ifdef MP4
+override MP4 := $(value MP4)
+export MP4
+endif
+
+demo:
+	@sh tests/needs.sh cargo ffmpeg ffprobe
+	@sh tests/demo.sh
+
+bench:
+	@sh tests/needs.sh ffmpeg ffprobe jq curl find
+	$(CARGO) bench --locked -p pipeline-tests
+
+# Set NOBUILD=1 to install what an earlier `make all` has built.
+install:
+	$(if $(NOBUILD),,$(CARGO) build --release --locked --workspace --bins)
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)/examples" \
+		"$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)"
+	for tool in $(TOOLS); do \
+		$(INSTALL) -m 755 "$(BUILD)/$$tool" "$(DESTDIR)$(BINDIR)/$$tool" && \
+		"$(BUILD)/$$tool" --generate-completion bash > "$(DESTDIR)$(BASHDIR)/$$tool" && \
+		"$(BUILD)/$$tool" --generate-completion zsh > "$(DESTDIR)$(ZSHDIR)/_$$tool" && \
+		"$(BUILD)/$$tool" --generate-completion fish > "$(DESTDIR)$(FISHDIR)/$$tool.fish" || exit 1; \
+	done
+	for page in $(PAGES); do \
+		$(INSTALL) -d "$(DESTDIR)$(MANDIR)/man$${page##*.}" && \
+		$(INSTALL) -m 644 man/$$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page" || exit 1; \
+	done
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT "$(DESTDIR)$(DOCDIR)"
+	$(INSTALL) -m 644 etc/recording-pipeline.env.example cron.d/jitsi-hls-worker "$(DESTDIR)$(DOCDIR)/examples"
+
+uninstall:
+	for tool in $(TOOLS); do \
+		rm -f "$(DESTDIR)$(BINDIR)/$$tool" "$(DESTDIR)$(BASHDIR)/$$tool" "$(DESTDIR)$(ZSHDIR)/_$$tool" \
+			"$(DESTDIR)$(FISHDIR)/$$tool.fish"; \
+	done
+	for page in $(PAGES); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page"; done
+	for file in README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT \
+		examples/recording-pipeline.env.example examples/jitsi-hls-worker; do \
+		rm -f "$(DESTDIR)$(DOCDIR)/$$file"; \
+	done
+	-rmdir "$(DESTDIR)$(DOCDIR)/examples" "$(DESTDIR)$(DOCDIR)"
+
+clean:
+	$(CARGO) clean
