@@ -1,0 +1,63 @@
+//! `make install` and `make uninstall`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pipeline_tests::{binary, files_below, run};
+
+const INSTALLED: [&str; 29] = [
+    "bin/jitsi-finalize",
+    "bin/jitsi-hls-worker",
+    "bin/notion-patch",
+    "bin/rec-url",
+    "share/bash-completion/completions/jitsi-finalize",
+    "share/bash-completion/completions/jitsi-hls-worker",
+    "share/bash-completion/completions/notion-patch",
+    "share/bash-completion/completions/rec-url",
+    "share/doc/jitsi-recording-pipeline/CHANGELOG.md",
+    "share/doc/jitsi-recording-pipeline/LICENSE",
+    "share/doc/jitsi-recording-pipeline/LICENSE-APACHE",
+    "share/doc/jitsi-recording-pipeline/LICENSE-MIT",
+    "share/doc/jitsi-recording-pipeline/README.md",
+    "share/doc/jitsi-recording-pipeline/examples/jitsi-hls-worker",
+    "share/doc/jitsi-recording-pipeline/examples/recording-pipeline.env.example",
+    "share/fish/vendor_completions.d/jitsi-finalize.fish",
+    "share/fish/vendor_completions.d/jitsi-hls-worker.fish",
+    "share/fish/vendor_completions.d/notion-patch.fish",
+    "share/fish/vendor_completions.d/rec-url.fish",
+    "share/man/man1/notion-patch.1",
+    "share/man/man1/rec-url.1",
+    "share/man/man5/recording-pipeline.env.5",
+    "share/man/man7/recording-pipeline.7",
+    "share/man/man8/jitsi-finalize.8",
+    "share/man/man8/jitsi-hls-worker.8",
+    "share/zsh/vendor-completions/_jitsi-finalize",
+    "share/zsh/vendor-completions/_jitsi-hls-worker",
+    "share/zsh/vendor-completions/_notion-patch",
+    "share/zsh/vendor-completions/_rec-url",
+];
+
+fn make(target: &str, destination: &Path) {
+    let mut command = Command::new("make");
+    // The make that runs the tests, if one does, has nothing to say to this one.
+    command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
+    command.args(["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/.."), target, "PREFIX=/usr", "NOBUILD=1"]);
+    command.arg(format!("DESTDIR={}", destination.display())).arg(format!("BUILD={}", binary("").display()));
+    run(&mut command).exits(0);
+}
+
+/// What was put below a directory.
+fn files(root: &Path) -> Vec<PathBuf> {
+    files_below(root).iter().map(|file| file.strip_prefix(root).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn make_install_puts_down_exactly_these_files_and_uninstall_takes_them_away() {
+    let scratch = tempfile::Builder::new().prefix("with space ").tempdir().unwrap();
+    make("install", scratch.path());
+    assert_eq!(files(scratch.path()), INSTALLED.map(|file| Path::new("usr").join(file)));
+    let version = run(Command::new(scratch.path().join("usr/bin/jitsi-finalize")).arg("--version")).exits(0);
+    assert_eq!(version.stdout, concat!("jitsi-finalize ", env!("CARGO_PKG_VERSION"), "\n"));
+    make("uninstall", scratch.path());
+    assert!(files(scratch.path()).is_empty());
+}

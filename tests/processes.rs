@@ -1,0 +1,172 @@
+//! Tools that are looked at, or killed, while they run.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use crate::{Bench, Out, run, skipped, wait_for};
+
+/// A tool at work; it is killed where a test ends before it does.
+pub struct Running {
+    child: Option<Child>,
+    begun: Instant,
+}
+
+/// Starts a tool without waiting for its end. It has little to say: its pipes must hold all of it.
+pub fn start(command: &mut Command) -> Running {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    Running { child: Some(child), begun: Instant::now() }
+}
+
+impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Sends it a signal by its name, `TERM` say.
+    pub fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Waits for a child of it that runs this program, and gives its process id.
+    #[track_caller]
+    pub fn child(&self, program: &str) -> u32 {
+        let mut found = None;
+        wait_for(program, || {
+            found = children(self.pid()).into_iter().find(|child| argv(*child).first().is_some_and(|p| p == program));
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Out {
+        // Held open to the end, because the standard library would close it first.
+        let _stdin = self.child.as_mut().unwrap().stdin.take();
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        Out::of(&output, self.begun)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends a signal by its name to a process that is there, even if it only waits for its parent to notice its end.
+#[track_caller]
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "kill -{name} {pid}");
+}
+
+/// Whether a process is there still; one that only waits for its parent to notice is not.
+pub fn alive(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// The children of a process.
+pub fn children(pid: u32) -> Vec<u32> {
+    all().filter(|child| stat(*child).is_some_and(|(_, parent)| parent == pid)).collect()
+}
+
+/// A process's arguments, as `ps` shows them to everybody.
+pub fn argv(pid: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// State and parent.
+fn stat(pid: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name, in brackets, may hold anything.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+/// The ffmpegs and ffprobes at work in a tree of recordings, whatever disks they and we see.
+pub fn ffmpegs(tree: &Path) -> Vec<u32> {
+    let identity = |path: &str| fs::metadata(path).ok().map(|dir| (dir.dev(), dir.ino()));
+    let tree = identity(tree.to_str().unwrap());
+    let ours = |pid: &u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        // In the tree itself, in a room, or in its HLS.
+        let above = ["", "/..", "/../.."].map(|up| identity(&format!("/proc/{pid}/cwd{up}")));
+        ["ffmpeg", "ffprobe"].contains(&name.trim()) && above.contains(&tree)
+    };
+    all().filter(ours).collect()
+}
+
+/// Kills those of [`ffmpegs`] that have not ended meanwhile.
+pub fn kill_ffmpegs(tree: &Path) {
+    for pid in ffmpegs(tree) {
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+/// Waits until nobody holds a room's lock: a killed process does for a moment after it can no longer be seen.
+#[track_caller]
+pub fn wait_until_unlocked(room: &Path) {
+    let lock = fs::File::open(room.join(".recording.lock")).unwrap();
+    wait_for("the room's lock", || lock.try_lock().is_ok());
+}
+
+/// A `PATH` on which a shell script stands for each of these programs.
+pub fn path_with(bench: &Bench, programs: &[&str], script: &str) -> String {
+    let bin = bench.dir().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for program in programs {
+        fs::write(bin.join(program), script).unwrap();
+        fs::set_permissions(bin.join(program), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+/// A `PATH` on which ffmpeg reads its input no faster than it plays: mid-encode lasts for seconds, on any machine.
+pub fn unhurried_ffmpeg(bench: &Bench) -> String {
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
+    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\nexec -a ffmpeg '{}' -re \"$@\"\n", real.display()))
+}
+
+/// A worker that is in the middle of the encode for this room, and its ffmpeg.
+#[track_caller]
+pub fn worker_in_mid_encode(bench: &Bench, room: &Path) -> (Running, u32) {
+    let worker = start(bench.command("jitsi-hls-worker").env("PATH", unhurried_ffmpeg(bench)));
+    let ffmpeg = worker.child("ffmpeg");
+    let segment = room.join("v0.tmp/seg_000000.ts");
+    wait_for("the first bytes", || fs::metadata(&segment).is_ok_and(|segment| segment.len() > 0));
+    (worker, ffmpeg)
+}
+
+/// How many processes a command starts, itself included, as strace sees them; `None` where strace cannot.
+pub fn count_processes(bench: &Bench, command: &Command) -> Option<usize> {
+    let trace = bench.dir().join("trace");
+    let mut probe = Command::new("strace");
+    if !probe.args(["-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success()) {
+        skipped("strace is not here, or may not trace");
+        return None;
+    }
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=execve,fork,vfork,clone,clone3", "-o"]).arg(&trace);
+    strace.arg(command.get_program()).args(command.get_args()).current_dir("/");
+    strace.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    run(strace.stdin(Stdio::null())).exits(0);
+    let trace = fs::read_to_string(trace).unwrap();
+    let started = |line: &&str| {
+        line.contains("execve(")
+            || ["clone(", "clone3(", "fork("].iter().any(|call| line.contains(call)) && !line.contains("CLONE_THREAD")
+    };
+    Some(trace.lines().filter(started).count())
+}
