@@ -167,8 +167,13 @@ pub fn mp4s(dir: &Path) -> Result<Vec<Mp4>> {
             Err(error) => return Err(io_error(error)).with_context(|| format!("list {}", text::shown(dir))),
         }
     }
-    found.sort_by(|a, b| (b.print.size, &b.name).cmp(&(a.print.size, &a.name)));
+    largest_first(&mut found);
     Ok(found)
+}
+
+/// Puts MP4s into the order in which a directory's recordings are counted.
+pub fn largest_first(mp4s: &mut [Mp4]) {
+    mp4s.sort_by(|a, b| (b.print.size, &b.name).cmp(&(a.print.size, &a.name)));
 }
 
 /// What went wrong with a listing, without walkdir's words around it: our own messages name the directory.

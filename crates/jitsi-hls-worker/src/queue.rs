@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rec_core::adopt::{Left, NotionId};
 use rec_core::deadline::age;
-use rec_core::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4};
+use rec_core::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4, largest_first};
 use rec_core::state::State;
 use rec_core::text::shown;
 use walkdir::WalkDir;
@@ -66,7 +66,7 @@ impl Glance {
                 }
             }
         }
-        glance.mp4s.sort_by(|a, b| (b.print.size, &b.name).cmp(&(a.print.size, &a.name)));
+        largest_first(&mut glance.mp4s);
         Ok(glance)
     }
 
