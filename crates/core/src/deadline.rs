@@ -19,6 +19,11 @@ impl Deadline {
         Self { at: Instant::now() + budget, stop: Arc::clone(stop) }
     }
 
+    /// Ends `budget` from now; nobody asks the process to stop sooner.
+    pub fn within(budget: Duration) -> Self {
+        Self::after(budget, &Arc::default())
+    }
+
     /// The earlier of this deadline and one `budget` from now.
     #[must_use]
     pub fn at_most(&self, budget: Duration) -> Self {

@@ -20,18 +20,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             // Best effort: what is left here, the next holder of the lock removes.
             let _ = fs::remove_file(&beside);
         })
-        .map_err(|error| {
-            let tried = format!("write {}{}", text::shown(path), remedy(&error));
-            anyhow::Error::new(error).context(tried)
-        })
+        .map_err(|error| failed("write", path, error))
+}
+
+/// An error of writing: what was tried, on which path, what helps against it, and why.
+pub fn failed(tried: &str, path: &Path, error: io::Error) -> anyhow::Error {
+    let tried = format!("{tried} {}{}", text::shown(path), remedy(&error));
+    anyhow::Error::new(error).context(tried)
+}
+
+/// Whether a disk, or a user's part of it, was full.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// What helps against an error of writing, in brackets behind the name of the file; nothing where the error says it all.
-pub fn remedy(error: &io::Error) -> &'static str {
+fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => " (this user must be able to write to its directory)",
         ErrorKind::ReadOnlyFilesystem => " (its disk must be mounted for writing)",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => " (make room on its disk)",
+        _ if is_full(error) => " (make room on its disk)",
         _ => "",
     }
 }

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use crate::durable;
+
 /// What a tool tells its caller, in order of how much it matters: where several things happened, the greatest wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -27,8 +29,11 @@ impl From<Exit> for ExitCode {
 impl From<&anyhow::Error> for Exit {
     /// A full disk is made room on by and by; everything else waits for a person.
     fn from(error: &anyhow::Error) -> Self {
-        let full = |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        if error.chain().filter_map(|cause| cause.downcast_ref()).any(full) { Self::Later } else { Self::Failed }
+        if error.chain().filter_map(|cause| cause.downcast_ref()).any(durable::is_full) {
+            Self::Later
+        } else {
+            Self::Failed
+        }
     }
 }
 

@@ -22,10 +22,7 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, or says `None` where somebody else holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
-        let file = open(path).map_err(|error| {
-            let tried = format!("open the lock file {}{}", text::shown(path), durable::remedy(&error));
-            anyhow::Error::new(error).context(tried)
-        })?;
+        let file = open(path).map_err(|error| durable::failed("open the lock file", path, error))?;
         match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Some(Self { file, path: path.to_owned() })),
             Err(error) if error.kind() == fs2::lock_contended_error().kind() => Ok(None),

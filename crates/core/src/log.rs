@@ -64,6 +64,13 @@ impl Log {
         self.write(text, Verbosity::Quiet);
     }
 
+    /// What an admin should know though the work goes on.
+    pub fn warnings(&self, warnings: &[String]) {
+        for warning in warnings {
+            self.error(&format!("WARNING: {warning}"));
+        }
+    }
+
     /// What explains the events, for `-v`; the file does not get it.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {

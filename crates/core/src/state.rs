@@ -194,6 +194,11 @@ impl State {
         durable::write(&room.path(STATE), &bytes)
     }
 
+    /// Writes the state unless the disk has it: `before` is what was read, or made of what the scripts left.
+    pub fn save_over(&self, before: &Self, room: &Room) -> Result<()> {
+        if self != before || !room.path(STATE).exists() { self.save(room) } else { Ok(()) }
+    }
+
     /// Takes in the MP4s of the directory that the state does not know yet, and what has changed of those that it knows.
     /// `taken` says whether a directory `v<slot>` is there already: HLS of unknown origin is never built over.
     pub fn register(&mut self, mp4s: &[Mp4], taken: impl Fn(u32) -> bool) {

@@ -1,8 +1,6 @@
 //! The story: lock, look, decide, publish, record.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -32,7 +30,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 const GROWTH_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) fn finalize(cli: &Cli) -> Exit {
-    let deadline = Deadline::after(BUDGET, &Arc::new(AtomicBool::new(false)));
+    let deadline = Deadline::within(BUDGET);
     let Some(config) = cli.common.config() else {
         if !cli.dry_run {
             remember_without_configuration(&directory(&cli.path));
@@ -107,7 +105,7 @@ impl Job<'_> {
                 Exit::from(&error)
             }));
         }
-        publisher.client.warnings().iter().for_each(|warning| self.log.error(&format!("WARNING: {warning}")));
+        self.log.warnings(&publisher.client.warnings());
         exit
     }
 
@@ -117,8 +115,8 @@ impl Job<'_> {
         let before = adopt::load(self.config, room, &mp4s)?;
         let mut state = before.clone();
         state.register(&mp4s, |slot| room.has_slot(slot));
-        if !mp4s.is_empty() && (state != before || !room.path(STATE).exists()) {
-            state.save(room)?;
+        if !mp4s.is_empty() {
+            state.save_over(&before, room)?;
         }
         Ok((mp4s, state))
     }

@@ -57,7 +57,7 @@ impl Job<'_> {
         if made.is_err() {
             // What ffmpeg writes last it may lose without a word and with exit 0.
             if matches!(made, Err(Failure::Input(_))) && is_full(&tmp) {
-                made = Err(Failure::Host(format!("{}: No space left on device", shown(&tmp))));
+                made = Err(no_space(&tmp));
             }
             // What cannot be removed now, the next run removes.
             let _ = remove_tree(&tmp);
@@ -67,7 +67,7 @@ impl Job<'_> {
 
     fn build(&self, tmp: &Path) -> Result<(), Failure> {
         self.place()?;
-        remove_tree(tmp).and_then(|()| fs::create_dir(tmp)).map_err(|error| self.host(tmp, &error))?;
+        remove_tree(tmp).and_then(|()| fs::create_dir(tmp)).map_err(|error| host(tmp, &error))?;
         let source = ffprobe::source(tmp, self.name, self.stop).map_err(|error| self.input(&error))?;
         if source.video.is_none() && source.audio.is_none() {
             return Err(Failure::Input("it has neither video nor audio".into()));
@@ -76,10 +76,10 @@ impl Job<'_> {
             return Err(Failure::Input(format!("it has {}, which the HLS would not have", source.more.join(" and "))));
         }
         self.encode(tmp, &source)?;
-        set_target(&tmp.join(STREAM)).map_err(|error| self.host(tmp, &error))?;
+        set_target(&tmp.join(STREAM)).map_err(|error| host(tmp, &error))?;
         let variant = self.verify(tmp, &source).map_err(|error| self.input(&error))?;
         let master = playlist::master(&variant, STREAM);
-        fs::write(tmp.join("master.m3u8"), master).map_err(|error| self.host(tmp, &error))
+        fs::write(tmp.join("master.m3u8"), master).map_err(|error| host(tmp, &error))
     }
 
     fn encode(&self, tmp: &Path, source: &Facts) -> Result<(), Failure> {
@@ -93,7 +93,7 @@ impl Job<'_> {
         if self.stop.load(Ordering::Relaxed) {
             Err(Failure::Stopped)
         } else if ended.is_disk_full() {
-            Err(Failure::Host(format!("{}: No space left on device", shown(tmp))))
+            Err(no_space(tmp))
         } else if ended.was_killed() || ended.host_trouble().is_some() {
             Err(Failure::Interrupted(ended.reason()))
         } else if !ended.is_clean() {
@@ -106,7 +106,7 @@ impl Job<'_> {
 
     fn verify(&self, tmp: &Path, source: &Facts) -> Result<Variant> {
         let whole = verify::whole(tmp, STREAM)?;
-        let hls = verify::matches(tmp, STREAM, &whole, source, self.stop)?;
+        let hls = verify::matches(tmp, &whole, source, self.stop)?;
         let (peak, average) = whole.media.bit_rates(&whole.sizes);
         let mut codecs = Vec::new();
         if let Some(video) = &hls.video {
@@ -121,7 +121,7 @@ impl Job<'_> {
 
     /// fsync, a last look at the MP4, rename, fsync.
     fn put_in_place(&self, tmp: &Path) -> Result<(), Failure> {
-        sync_tree(tmp).map_err(|error| self.host(tmp, &error))?;
+        sync_tree(tmp).map_err(|error| host(tmp, &error))?;
         if self.stop.load(Ordering::Relaxed) {
             return Err(Failure::Stopped);
         }
@@ -134,7 +134,7 @@ impl Job<'_> {
         remove_tree(&place)
             .and_then(|()| fs::rename(tmp, &place))
             .and_then(|()| durable::sync_parent(&place))
-            .map_err(|error| self.host(&place, &error))
+            .map_err(|error| host(&place, &error))
     }
 
     /// Where the HLS is to be. What is there by now, a script say has made: it is not built over.
@@ -153,11 +153,14 @@ impl Job<'_> {
             false => Failure::Input(format!("{error:#}")),
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as its sibling does")]
-    fn host(&self, path: &Path, error: &io::Error) -> Failure {
-        Failure::Host(format!("{}: {error}", shown(path)))
-    }
+fn host(path: &Path, error: &io::Error) -> Failure {
+    Failure::Host(format!("{}: {error}", shown(path)))
+}
+
+fn no_space(tmp: &Path) -> Failure {
+    Failure::Host(format!("{}: No space left on device", shown(tmp)))
 }
 
 /// Whether a directory's disk, or this user's part of it, has no room for another mebibyte.
@@ -166,7 +169,7 @@ fn is_full(dir: &Path) -> bool {
         file.write_all(&vec![1; 1 << 20])?;
         file.sync_all()
     });
-    written.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    written.is_err_and(|error| durable::is_full(&error))
 }
 
 /// Removes a directory and all in it, or whatever else has its name; a link, and not what it leads to.

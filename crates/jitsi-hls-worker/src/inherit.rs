@@ -93,7 +93,7 @@ impl Inherited<'_> {
     fn lacks(&self, source: &Facts) -> Result<Option<String>> {
         let matches = || {
             let playlists = verify::complete(&self.dir)?;
-            verify::matches(&self.dir, &self.first_playlist()?, &playlists[0], source, self.stop)
+            verify::matches(&self.dir, &playlists[0], source, self.stop)
         };
         match matches() {
             Ok(_) => Ok(None),

@@ -13,7 +13,6 @@ use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::notion::Client;
 use rec_core::recording::Room;
-use rec_core::text::shown;
 
 use crate::cli::Cli;
 use crate::room::Worker;
@@ -39,10 +38,8 @@ fn alone(cli: &Cli, config: &Config, log: &Log) -> Result<Exit> {
     let _lock = if cli.dry_run {
         None
     } else {
-        std::fs::create_dir_all(&config.lock_dir).map_err(|error| {
-            let tried = format!("make LOCK_DIR {}{}", shown(&config.lock_dir), durable::remedy(&error));
-            anyhow::Error::new(error).context(tried)
-        })?;
+        std::fs::create_dir_all(&config.lock_dir)
+            .map_err(|error| durable::failed("make LOCK_DIR", &config.lock_dir, error))?;
         let Some(lock) = Lock::try_acquire(&config.lock_dir.join("hls-worker.lock"))? else {
             log.line("Another worker is running, exit.");
             return Ok(Exit::Done);
@@ -79,7 +76,7 @@ fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
             exit = exit.max(Exit::Later);
         }
     }
-    worker.client.warnings().iter().for_each(|warning| worker.log.error(&format!("WARNING: {warning}")));
+    worker.log.warnings(&worker.client.warnings());
     let dry = "Dry run complete, nothing was changed.";
     worker.log.line(if worker.dry_run { dry } else { "Worker run complete." });
     Ok(exit)

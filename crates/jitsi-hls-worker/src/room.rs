@@ -14,7 +14,7 @@ use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::mp4::Shape;
 use rec_core::notion::Client;
-use rec_core::recording::{LOCK, Mp4, Room, STATE};
+use rec_core::recording::{LOCK, Mp4, Room};
 use rec_core::row::Publisher;
 use rec_core::state::{Entry, Recording, State};
 use rec_core::text::shown;
@@ -194,9 +194,7 @@ impl Worker<'_> {
             }
         }
         state.register(&closed, |slot| room.has_slot(slot));
-        if state != before || !room.path(STATE).exists() {
-            state.save(room)?;
-        }
+        state.save_over(&before, room)?;
         adopt::mend_id(room, &state)?;
         Ok(state)
     }

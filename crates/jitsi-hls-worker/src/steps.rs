@@ -101,7 +101,8 @@ impl Turn<'_> {
         let recording = self.entry.recording();
         let (Some(file), Some(print)) = (&recording.file, recording.source) else { return Ok(Ok(())) };
         let mp4 = Mp4 { name: file.0.clone(), print };
-        let quiet = match mp4.shape(&self.entry.room.dir)? {
+        let shape = mp4.shape(&self.entry.room.dir)?;
+        let quiet = match shape {
             Shape::Whole => return Ok(Ok(())),
             // Jibri had closed it when it got its row.
             Shape::Damaged(_) if recording.page_id.is_some() => GROWTH,
@@ -117,7 +118,7 @@ impl Turn<'_> {
             self.log().line(&format!("Skip {}: it may still be being written", self.shown()));
             return Ok(Err(Exit::Later.into()));
         }
-        let Shape::Damaged(damage) = mp4.shape(&self.entry.room.dir)? else { return Ok(Ok(())) };
+        let Shape::Damaged(damage) = shape else { return Ok(Ok(())) };
         self.log().error(&format!("ERROR: {} cannot be played: {damage}; the file is kept", self.shown()));
         self.entry.change(|recording| (recording.error, recording.given_up) = (Some(damage.to_string()), true))?;
         Ok(Err(Exit::Failed.into()))

@@ -16,6 +16,8 @@ const LARGEST: u64 = 8 << 20;
 
 /// A media playlist that is whole, with the sizes of its segments in bytes.
 pub(crate) struct Whole {
+    /// Relative to the HLS directory.
+    pub(crate) uri: String,
     pub(crate) media: Media,
     pub(crate) sizes: Vec<u64>,
 }
@@ -44,7 +46,7 @@ pub(crate) fn whole(dir: &Path, uri: &str) -> Result<Whole> {
         Ok(metadata.len())
     });
     let sizes = sizes.collect::<Result<Vec<_>>>()?;
-    Ok(Whole { media, sizes })
+    Ok(Whole { uri: uri.to_owned(), media, sizes })
 }
 
 /// Reads a playlist of a directory.
@@ -67,8 +69,8 @@ pub(crate) fn below(dir: &Path, uri: &str) -> Result<PathBuf> {
 }
 
 /// Whether a whole playlist has all that its source has. Says what the HLS holds.
-pub(crate) fn matches(dir: &Path, uri: &str, whole: &Whole, source: &Facts, stop: &AtomicBool) -> Result<Facts> {
-    let hls = ffprobe::playlist(dir, uri, stop)?;
+pub(crate) fn matches(dir: &Path, whole: &Whole, source: &Facts, stop: &AtomicBool) -> Result<Facts> {
+    let hls = ffprobe::playlist(dir, &whole.uri, stop)?;
     compare(source, &hls, whole.media.duration())?;
     Ok(hls)
 }

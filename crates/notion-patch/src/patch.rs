@@ -2,8 +2,6 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -32,12 +30,11 @@ pub(crate) fn patch(cli: &Cli) -> Result<Exit> {
         log.line(&format!("Would change {what}"));
         return Ok(Exit::Done);
     }
-    let deadline = Deadline::after(BUDGET, &Arc::new(AtomicBool::new(false)));
-    let client = Client::new((&config.notion).into(), deadline);
+    let client = Client::new((&config.notion).into(), Deadline::within(BUDGET));
     let change = Change { url, provider: cli.provider, status: cli.status };
     match client.update(&page, &change) {
         Ok(()) => {
-            client.warnings().iter().for_each(|warning| log.error(&format!("WARNING: {warning}")));
+            log.warnings(&client.warnings());
             log.detail(&format!("Changed {what}"));
             Ok(Exit::Done)
         }
