@@ -14,10 +14,12 @@ use ureq::http::Uri;
 use crate::envfile::{self, EnvFile, Problems};
 use crate::secret::Secret;
 
+mod hls;
 mod keys;
 #[cfg(test)]
 mod tests;
 
+pub use hls::{Extras, Hls, Profile, SegmentType, WindowCloses};
 pub use keys::{KEYS, Key};
 
 /// The env file that the scripts read.
@@ -49,6 +51,8 @@ pub struct Config {
     pub lock_dir: PathBuf,
     /// How long an MP4 that finalize was never called for must be unchanged until the worker publishes it; `None`: it never does.
     pub publish_unfinalized_after: Option<Duration>,
+    /// What HLS the worker makes.
+    pub hls: Hls,
     /// What an admin should know though the configuration is usable.
     pub warnings: Vec<String>,
 }
@@ -127,6 +131,7 @@ impl Config {
                 0 => None,
                 minutes => Some(Duration::from_secs(u64::from(minutes) * 60)),
             },
+            hls: Hls::take(&mut take),
             warnings: env.warnings.clone(),
         };
         if config.public_url_auth.is_some() && config.public_base_url.starts_with("http://") {

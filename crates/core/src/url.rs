@@ -150,27 +150,16 @@ fn lexical(dir: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-    use std::time::Duration;
+    use crate::envfile;
 
     fn config(base: &str, auth: Option<&str>) -> Config {
-        Config {
-            notion: crate::config::Notion {
-                token: Secret::new("t"),
-                database_id: String::new(),
-                data_source_id: None,
-                api_url: String::new(),
-                settle: Duration::ZERO,
-            },
-            public_base_url: base.into(),
-            public_url_auth: auth.map(Secret::new),
-            recordings_root: PathBuf::from("/recordings"),
-            name_prefix: String::new(),
-            log_dir: PathBuf::new(),
-            lock_dir: PathBuf::new(),
-            publish_unfinalized_after: None,
-            warnings: vec![],
-        }
+        let auth = auth.map(|auth| format!("PUBLIC_URL_AUTH='{auth}'\n")).unwrap_or_default();
+        let text = format!(
+            "NOTION_TOKEN='t'\nNOTION_DATABASE_ID='38c9ce7b60a48158aa2ad4923e46fb5b'\nRECORDINGS_ROOT='/recordings'\n\
+             PUBLIC_BASE_URL='{base}'\n{auth}"
+        );
+        let path = Path::new("F");
+        Config::from_entries(path, &envfile::parse(path, text.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]

@@ -38,6 +38,34 @@ pub const KEYS: &[Key] = &[
         Some("0"),
         "minutes without change until the worker publishes an MP4 without finalize; 0: never",
     ),
+    optional("HLS_PROFILE", Some("480p"), "which renditions a recording gets: 480p, abr, source or hybrid"),
+    optional(
+        "HLS_MAX_SOURCE_BITRATE",
+        Some("5M"),
+        "bits a second of picture above which hybrid encodes the top rendition too",
+    ),
+    optional("HLS_SEGMENT_TYPE", Some("ts"), "the container of the segments: ts or fmp4"),
+    optional("HLS_SINGLE_FILE", Some("no"), "yes: one file a rendition instead of one a segment"),
+    optional("HLS_SEGMENT_SECONDS", Some("6"), "how long a segment is to be, in seconds"),
+    optional(
+        "HLS_ACCEPT_DAMAGED",
+        Some("no"),
+        "yes: a damaged recording is published as far as it can be decoded, and its MP4 kept",
+    ),
+    optional("HLS_POSTER", Some("yes"), "yes: a picture of the recording is made, poster.jpg"),
+    optional("HLS_PREVIEWS", Some("yes"), "yes: small pictures for a player's time line are made"),
+    optional("HLS_CHAPTERS", Some("no"), "yes: chapters are looked for where the picture stands still"),
+    optional("HLS_JOBS", Some("0"), "how many recordings are worked on at once; 0: as many as there are cores"),
+    optional("HLS_WINDOW", None, "when the worker may work, as 18:00-10:00 Europe/Moscow"),
+    optional(
+        "HLS_WINDOW_CLOSES",
+        Some("finish"),
+        "what becomes of an encode when the window closes: finish, freeze or stop",
+    ),
+    optional("HLS_FREEZE_MAX", Some("1440"), "minutes after which a frozen encode is stopped"),
+    optional("HLS_MIN_FREE", Some("1G"), "bytes that stay free on the recordings' disk"),
+    optional("HLS_NICE", Some("0"), "the niceness of ffmpeg, 0 to 19"),
+    optional("HLS_TIME_FACTOR", Some("20"), "an encode may take this many times the recording's length"),
 ];
 
 const fn required(name: &'static str, meaning: &'static str) -> Key {

@@ -229,3 +229,34 @@ fn a_copy_of_the_example_that_nobody_has_filled_in_is_warned_of() {
         assert!(warning.ends_with(&format!(": {key}: still the example's: put your own here")), "{warning}");
     }
 }
+
+#[test]
+fn without_the_keys_of_hls_it_is_made_as_the_script_made_it() {
+    let hls = load(SEED).expect("accepted").hls;
+    assert_eq!((hls.profile, hls.segment_type, hls.segment_seconds), (Profile::P480, SegmentType::Ts, 6));
+    assert!(!hls.single_file && !hls.accept_damaged && hls.jobs.is_none() && hls.window.is_none() && hls.nice == 0);
+    assert_eq!((hls.max_source_bitrate, hls.min_free), (5_000_000, 1 << 30));
+    assert_eq!((hls.freeze_max, hls.time_factor), (Duration::from_secs(24 * 60 * 60), 20));
+}
+
+#[test]
+fn what_the_keys_of_hls_cannot_hold_is_refused_with_what_they_can() {
+    for (line, wanted) in [
+        ("HLS_PROFILE=720p", "HLS_PROFILE: is none of 480p, abr, source, hybrid: write one of them"),
+        ("HLS_SEGMENT_TYPE=mp4", "HLS_SEGMENT_TYPE: is none of ts, fmp4: write one of them"),
+        ("HLS_SINGLE_FILE=1", "HLS_SINGLE_FILE: is none of yes, no: write one of them"),
+        ("HLS_SEGMENT_SECONDS=1", "is not between 2 and 30: write a number of seconds from 2 to 30"),
+        ("HLS_SEGMENT_SECONDS=six", "is not a whole number of seconds"),
+        ("HLS_NICE=-5", "is not a whole number of steps"),
+        ("HLS_JOBS=5000", "is not between 0 and 1024"),
+        ("HLS_MIN_FREE=1.5G", "is not a whole number with k, M, G or T after it: write it as 500M or 2G"),
+        ("HLS_MIN_FREE=99999999999T", "is not a whole number with"),
+        ("HLS_MAX_SOURCE_BITRATE=fast", "is not a whole number with"),
+        ("HLS_WINDOW_CLOSES=pause", "is none of finish, freeze, stop: write one of them"),
+    ] {
+        let error = with(line).expect_err(line);
+        assert!(error.starts_with("F:18: HLS_") && error.contains(wanted), "{line}: {error}");
+    }
+    assert_eq!(with("HLS_MIN_FREE=500m").unwrap().hls.min_free, 500 << 20);
+    assert_eq!(with("HLS_MAX_SOURCE_BITRATE=2500k").unwrap().hls.max_source_bitrate, 2_500_000);
+}
