@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use rec_core::cli::Common;
+use rec_core::config::Profile;
+
+const PROFILE_HELP: &str = "Make these renditions in this run: 480p, abr, source or hybrid [default: HLS_PROFILE]";
 
 /// Turn recordings into HLS, point their rows at it, and remove the MP4 when that is safe
 ///
@@ -21,6 +24,10 @@ pub(crate) struct Cli {
     /// Say what would be done, and do none of it
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+
+    /// The renditions of this run.
+    #[arg(long, value_name = "PROFILE", help = PROFILE_HELP)]
+    pub(crate) profile: Option<Profile>,
 
     #[command(flatten)]
     pub(crate) common: Common,

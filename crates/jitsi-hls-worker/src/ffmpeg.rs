@@ -1,77 +1,253 @@
 //! The ffmpeg command, and its run.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rec_core::config::SegmentType;
 use rec_core::lock::Lock;
 
-use crate::ffprobe::{Facts, beside};
+use crate::ffprobe::{Facts, Video, beside};
+use crate::recipe::{Cuts, How, Recipe, Rung, Sound};
+use crate::resume::Resume;
 use crate::run::{Ended, run};
-
-/// The media playlist of the one rendition, as the script names it.
-pub(crate) const STREAM: &str = "stream.m3u8";
-
-/// Seconds of a segment.
-const SEGMENT: u32 = 6;
-
-/// The picture's height; a lower source keeps its own.
-const HEIGHT: u32 = 480;
-
-/// Seconds for which the sound may go on without a picture, at the end.
-const STAY: f64 = 0.5;
 
 /// ffmpeg says twice a second how far it is. Five minutes in which that does not change are a hang.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The encode of an MP4 in the directory above `cwd` into segments and a playlist in `cwd`.
-pub(crate) fn command(cwd: &Path, name: &OsStr, source: &Facts) -> Command {
-    let segment = SEGMENT.to_string();
-    let mut command = Command::new("ffmpeg");
-    command.current_dir(cwd);
-    // Level and repetition as words on each line, so that the lines can be counted.
-    command.args(["-hide_banner", "-nostats", "-loglevel", "repeat+error"]);
-    // Its stdin is the lock.
-    command.arg("-nostdin");
-    command.args(["-progress", "pipe:1"]);
-    // One local file and nothing else: no playlist that calls itself MP4, no reference to another file or host.
-    command.args(["-protocol_whitelist", "file", "-f", "mov"]).arg("-i").arg(beside(name));
-    if let Some(video) = &source.video {
-        command.args(["-map", "0:V:0"]);
-        // A picture that ends before the sound stays: ffmpeg cuts, and counts, segments by the picture.
-        let missing = video.span.map_or(0.0, |span| source.duration - span.ends);
-        let stay =
-            if missing > STAY { format!("tpad=stop_mode=clone:stop_duration={missing:.3},") } else { String::new() };
-        // Even sizes, because 4:2:0 has a colour sample for each 2x2 pixels; never larger than the source.
-        command.args(["-vf", &format!("{stay}scale=-2:'min({HEIGHT},trunc(ih/2)*2)',format=yuv420p")]);
-        command.args(["-c:v", "libx264", "-profile:v", "main", "-preset", "veryfast", "-crf", "23"]);
-        // A keyframe where each segment is to begin; ffmpeg cuts only there.
-        command.args(["-force_key_frames", &format!("expr:gte(t,n_forced*{SEGMENT})")]);
+/// An encode of the MP4 `name` in the directory above `cwd` into segments and playlists in `cwd`.
+pub(crate) struct Encode<'a> {
+    pub(crate) cwd: &'a Path,
+    pub(crate) name: &'a OsStr,
+    pub(crate) source: &'a Facts,
+    pub(crate) recipe: &'a Recipe,
+    /// What an earlier run has made of it.
+    pub(crate) resume: Option<&'a Resume>,
+    /// Threads for the decoder, the filters and each encoder.
+    pub(crate) threads: usize,
+    /// Whether ffmpeg has the scaler of [`has_zscale`].
+    pub(crate) zscale: bool,
+}
+
+impl Encode<'_> {
+    /// Its command line.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("ffmpeg");
+        command.current_dir(self.cwd);
+        // Level and repetition as words on each line, so that the lines can be counted.
+        command.args(["-hide_banner", "-nostats", "-loglevel", "repeat+error"]);
+        // Its stdin is the lock.
+        command.arg("-nostdin");
+        command.args(["-progress", "pipe:1"]);
+        self.inputs(&mut command);
+        self.pictures(&mut command);
+        self.sound(&mut command);
+        self.segments(&mut command);
+        command
     }
-    if source.audio.is_some() {
+
+    fn inputs(&self, command: &mut Command) {
+        let times = self.resume.map(|resume| (resume.picture, resume.sound));
+        if times.is_some() {
+            // The clock of the first run goes on.
+            command.args(["-copyts", "-start_at_zero"]);
+        }
+        self.input(command, times.map(|(picture, _)| picture));
+        // Where the kept segments end, the sound may end a little before the picture or after it.
+        if let (Some((_, sound)), Some(_)) = (times, self.recipe.sound) {
+            self.input(command, Some(sound));
+        }
+    }
+
+    fn input(&self, command: &mut Command, from: Option<f64>) {
+        command.args(["-threads", &self.threads.to_string()]);
+        if let Some(from) = from {
+            command.args(["-ss", &format!("{from:.6}")]);
+        }
+        // One local file and nothing else: no playlist that calls itself MP4, no reference to another file or host.
+        command.args(["-protocol_whitelist", "file", "-f", "mov"]).arg("-i").arg(beside(self.name));
+    }
+
+    fn pictures(&self, command: &mut Command) {
+        let (Some(video), rungs) = (&self.source.video, &self.recipe.rungs) else { return };
+        let encoded: Vec<_> = rungs.iter().enumerate().filter(|(_, rung)| rung.how != How::Copy).collect();
+        if !encoded.is_empty() {
+            command.args(["-filter_complex_threads", &self.threads.to_string()]);
+            command.args(["-filter_complex", &self.filters(video, &encoded)]);
+        }
+        for (index, rung) in rungs.iter().enumerate() {
+            match rung.how {
+                How::Copy => command.args(["-map", "0:V:0", &format!("-c:v:{index}"), "copy"]),
+                How::Encode(limit) => {
+                    command.args(["-map", &format!("[v{index}]")]);
+                    self.encoder(command, index, limit)
+                }
+            };
+        }
+    }
+
+    /// One decoded picture, scaled for each of the rungs.
+    fn filters(&self, video: &Video, encoded: &[(usize, &Rung)]) -> String {
+        let stay = match self.recipe.stay {
+            0.0 => String::new(),
+            stay => format!("tpad=stop_mode=clone:stop_duration={stay:.3},"),
+        };
+        let mut graph = format!("[0:V:0]{stay}split={}", encoded.len());
+        for (index, _) in encoded {
+            let _ = write!(graph, "[s{index}]");
+        }
+        for (index, rung) in encoded {
+            let _ = write!(graph, ";[s{index}]{},format=yuv420p[v{index}]", self.scaler(video, rung));
+        }
+        graph
+    }
+
+    fn scaler(&self, video: &Video, rung: &Rung) -> String {
+        let Rung { width, height, .. } = rung;
+        // zimg's Lanczos costs less than the plain bicubic of ffmpeg's own scaler. It wants even sides, and to know the
+        // colours of what it converts.
+        let plain = ["yuv420p", "yuvj420p"].contains(&video.pixels.as_str());
+        if self.zscale && plain && video.width.is_multiple_of(2) && video.height.is_multiple_of(2) {
+            format!("zscale={width}:{height}:filter=lanczos")
+        } else {
+            format!("scale={width}:{height}:flags=lanczos")
+        }
+    }
+
+    fn encoder<'c>(&self, command: &'c mut Command, index: usize, limit: Option<u64>) -> &'c mut Command {
+        let mut set = |option: &str, value: &str| {
+            command.args([&format!("-{option}:v:{index}"), value]);
+        };
+        set("c", "libx264");
+        set("threads", &self.threads.to_string());
+        set("profile", "main");
+        set("preset", "veryfast");
+        set("crf", "23");
+        if let Some(limit) = limit {
+            set("maxrate", &limit.to_string());
+            set("bufsize", &(2 * limit).to_string());
+        }
+        // Keyframes where a segment begins, and nowhere else: ffmpeg cuts only there, and all renditions at the same. A change
+        // of scene gets a picture of its own kind without that.
+        set("g", "100000");
+        set("keyint_min", "50000");
+        set("force_key_frames", &self.keyframes());
+        command
+    }
+
+    fn keyframes(&self) -> String {
+        let (seconds, first) = (self.recipe.seconds, self.resume.map_or(0, |resume| resume.segments));
+        match &self.recipe.cuts {
+            Cuts::Regular => format!("expr:gte(t,({first}+n_forced)*{seconds})"),
+            // Rounded down: the frame at that time, or the first one after it.
+            Cuts::At(cuts) => {
+                let floor = |at: &f64| format!("{:.3}", (at * 1000.0).floor() / 1000.0);
+                cuts.iter().skip(first).map(floor).collect::<Vec<_>>().join(",")
+            }
+        }
+    }
+
+    fn sound(&self, command: &mut Command) {
+        let Some(sound) = self.recipe.sound else { return };
+        command.args(["-map", if self.resume.is_some() { "1:a:0" } else { "0:a:0" }]);
+        if sound == Sound::Copy {
+            command.args(["-c:a", "copy"]);
+            return;
+        }
         // Silence until a sound begins that begins later: a player wants both streams in the first segment.
-        command.args(["-map", "0:a:0", "-af", "aresample=async=1:first_pts=0"]);
-        command.args(["-c:a", "aac", "-b:a", "128k", "-ac", "2"]);
+        let mut filter = "aresample=async=1".to_owned();
+        if self.resume.is_none() {
+            filter.push_str(":first_pts=0");
+        }
+        if sound == Sound::EncodePadded {
+            let _ = write!(filter, ",apad=whole_dur={:.3}", self.recipe.film);
+        }
+        command.args(["-af", &filter, "-c:a", "aac", "-b:a", "128k", "-ac", "2"]);
     }
-    // Fixed names, relative to the current directory: ffmpeg would expand a `%` in them.
-    command
-        .args(["-f", "hls", "-hls_time", &segment, "-hls_playlist_type", "vod", "-hls_list_size", "0"])
-        .args(["-hls_segment_filename", "seg_%06d.ts"])
-        .arg(STREAM);
-    command
+
+    /// Fixed names, relative to the current directory: ffmpeg would expand a `%` in them.
+    fn segments(&self, command: &mut Command) {
+        let recipe = self.recipe;
+        let (kind, extension, init) = match recipe.segment_type {
+            SegmentType::Ts => ("mpegts", "ts", None),
+            SegmentType::Fmp4 => ("fmp4", if recipe.single_file { "mp4" } else { "m4s" }, Some("init.mp4")),
+        };
+        // Each rendition would else be moved, by itself, to where its first decoding time is nought: those with frames out
+        // of order by two of them, against the sound and the others. A transport stream begins at 1.4 s in any case.
+        command.args(["-hls_segment_options", "avoid_negative_ts=disabled"]);
+        if recipe.segment_type == SegmentType::Ts {
+            command.args(["-avoid_negative_ts", "disabled"]);
+        }
+        command.args(["-f", "hls", "-hls_time", &self.hls_time(), "-hls_list_size", "0"]);
+        // The playlist grows with the segments, so that a later run can go on from it.
+        command.args(["-hls_playlist_type", "event", "-hls_segment_type", kind]);
+        command.args(["-hls_flags", if recipe.single_file { "single_file" } else { "temp_file" }]);
+        if let Some(resume) = self.resume {
+            command.args(["-start_number", &resume.segments.to_string()]);
+        }
+        if recipe.is_apart() {
+            command.args(["-var_stream_map", &self.variants()]);
+        }
+        let (prefix, number) = match (recipe.is_apart(), recipe.single_file) {
+            (false, false) => ("", "seg_%06d"),
+            (false, true) => ("", "stream"),
+            (true, false) => ("%v_", "%06d"),
+            (true, true) => ("%v", ""),
+        };
+        if let Some(init) = init {
+            command.args(["-hls_fmp4_init_filename", &format!("{prefix}{init}")]);
+        }
+        command.args(["-hls_segment_filename", &format!("{prefix}{number}.{extension}")]);
+        command.arg(if recipe.is_apart() { "%v.m3u8" } else { crate::recipe::STREAM });
+    }
+
+    /// Every keyframe of ours begins a segment. After a resumed beginning, which need not be at a multiple of the segments'
+    /// length to the frame, they come half a second too soon for ffmpeg's count.
+    fn hls_time(&self) -> String {
+        let seconds = f64::from(self.recipe.seconds);
+        if self.resume.is_some() { format!("{}", seconds - 0.5) } else { format!("{seconds}") }
+    }
+
+    /// `v:0,agroup:sound,name:720p … a:0,agroup:sound,name:audio`
+    fn variants(&self) -> String {
+        let group = if self.recipe.sound.is_some() { ",agroup:sound" } else { "" };
+        let rungs = self.recipe.rungs.iter().enumerate();
+        let mut variants: Vec<_> = rungs.map(|(index, rung)| format!("v:{index}{group},name:{}", rung.name)).collect();
+        variants.extend(self.recipe.sound.map(|_| "a:0,agroup:sound,name:audio".to_owned()));
+        variants.join(" ")
+    }
+}
+
+/// Whether this ffmpeg was built with zimg, as Debian's is.
+pub(crate) fn has_zscale() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        let mut help = Command::new("ffmpeg");
+        help.args(["-hide_banner", "-h", "filter=zscale"]).stdin(Stdio::null()).stderr(Stdio::null());
+        help.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("zscale AVOptions"))
+    })
 }
 
 /// Runs the encode, with the directory's lock as its stdin. `report` hears now and then how many seconds are done: after 16 s,
-/// 32 s, 64 s and so on.
-pub(crate) fn encode(command: &mut Command, lock: &Lock, stop: &AtomicBool, report: impl Fn(f64)) -> Result<Ended> {
+/// 32 s, 64 s and so on; `tick` twice a second.
+pub(crate) fn encode(
+    command: &mut Command,
+    lock: &Lock,
+    stop: &AtomicBool,
+    report: impl Fn(f64),
+    mut tick: impl FnMut(),
+) -> Result<Ended> {
     command.stdin(lock.as_stdin()?);
     let begun = Instant::now();
     let (mut done, mut next_report) = (0.0, Duration::from_secs(16));
     run(command, stop, PATIENCE, |line| {
         let Some(now) = out_time(line) else { return false };
+        tick();
         let progress = now > done;
         done = now;
         if begun.elapsed() > next_report {
@@ -91,28 +267,103 @@ fn out_time(line: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffprobe::{Audio, Video};
+    use rec_core::config::{Hls, Profile};
 
-    fn args(name: &str, source: &Facts) -> String {
-        let command = command(Path::new("/r/room/v0.tmp"), OsStr::new(name), source);
-        command.get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    fn args(name: &str, source: &Facts, edit: impl FnOnce(&mut Hls)) -> String {
+        let mut settings = crate::recipe::tests::settings(Profile::P480);
+        edit(&mut settings);
+        let recipe = crate::recipe::recipe(&settings, source);
+        let cwd = Path::new("/r/room/v0.tmp");
+        let encode =
+            Encode { cwd, name: OsStr::new(name), source, recipe: &recipe, resume: None, threads: 1, zscale: true };
+        encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn jibri() -> Facts {
+        crate::recipe::tests::jibri(|_, _| ())
     }
 
     #[test]
     fn a_name_cannot_become_an_option_a_protocol_or_a_pattern() {
-        let source = Facts { video: Some(Video::default()), audio: Some(Audio::default()), ..Facts::default() };
         for name in ["-y.mp4", "http:x.mp4", "a%03d.mp4", "concat:a|b.mp4"] {
-            assert!(args(name, &source).contains(&format!("-protocol_whitelist file -f mov -i file:../{name} ")));
+            let args = args(name, &jibri(), |_| ());
+            assert!(args.contains(&format!("-protocol_whitelist file -f mov -i file:../{name} ")), "{args}");
         }
     }
 
     #[test]
     fn only_streams_that_are_there_are_encoded() {
-        let (video, audio) = (Some(Video::default()), Some(Audio::default()));
-        let silent = args("a.mp4", &Facts { video: video.clone(), ..Facts::default() });
-        assert!(silent.contains("-map 0:V:0") && !silent.contains("-c:a"), "{silent}");
-        let audio_only = args("a.mp4", &Facts { audio, ..Facts::default() });
+        let silent = args("a.mp4", &Facts { audio: None, ..jibri() }, |_| ());
+        assert!(silent.contains("-map [v0]") && !silent.contains("-c:a"), "{silent}");
+        let audio_only = args("a.mp4", &Facts { video: None, ..jibri() }, |_| ());
         assert!(audio_only.contains("-map 0:a:0") && !audio_only.contains("-c:v"), "{audio_only}");
+    }
+
+    #[test]
+    fn what_is_passed_on_is_neither_decoded_nor_filtered() {
+        let source = args("a.mp4", &jibri(), |settings| settings.profile = Profile::Source);
+        assert!(source.contains("-map 0:V:0 -c:v:0 copy -map 0:a:0 -c:a copy"), "{source}");
+        assert!(!source.contains("filter") && !source.contains("libx264"), "{source}");
+    }
+
+    #[test]
+    fn several_renditions_share_one_decoder_and_one_sound() {
+        let hybrid = args("a.mp4", &jibri(), |settings| settings.profile = Profile::Hybrid);
+        for part in [
+            "[0:V:0]split=2[s1][s2];[s1]zscale=854:480:filter=lanczos,format=yuv420p[v1];[s2]zscale=640:360:",
+            "-map 0:V:0 -c:v:0 copy -map [v1] -c:v:1 libx264",
+            "-force_key_frames:v:2 0.000,8.333,16.666,25.000,33.333,41.666,50.000,58.333 ",
+            "-var_stream_map v:0,agroup:sound,name:source v:1,agroup:sound,name:480p v:2,agroup:sound,name:360p \
+             a:0,agroup:sound,name:audio -hls_segment_filename %v_%06d.ts %v.m3u8",
+        ] {
+            assert!(hybrid.contains(part), "{part}\n{hybrid}");
+        }
+        let silent = Facts { audio: None, ..jibri() };
+        let ladder = args("a.mp4", &silent, |settings| settings.profile = Profile::Abr);
+        assert!(ladder.contains("-var_stream_map v:0,name:720p v:1,name:480p v:2,name:360p "), "{ladder}");
+    }
+
+    #[test]
+    fn segments_come_in_both_containers_and_in_one_file_or_many() {
+        let names = |edit: fn(&mut Hls)| {
+            let args = args("a.mp4", &jibri(), edit);
+            args.split_once("-hls_segment_type ").unwrap().1.to_owned()
+        };
+        assert_eq!(names(|_| ()), "mpegts -hls_flags temp_file -hls_segment_filename seg_%06d.ts stream.m3u8");
+        assert_eq!(
+            names(|s| s.segment_type = SegmentType::Fmp4),
+            "fmp4 -hls_flags temp_file -hls_fmp4_init_filename init.mp4 -hls_segment_filename seg_%06d.m4s stream.m3u8"
+        );
+        assert_eq!(
+            names(|s| s.single_file = true),
+            "mpegts -hls_flags single_file -hls_segment_filename stream.ts stream.m3u8"
+        );
+        assert!(
+            names(|s| (s.profile, s.segment_type, s.single_file) = (Profile::Abr, SegmentType::Fmp4, true))
+                .ends_with("-hls_fmp4_init_filename %vinit.mp4 -hls_segment_filename %v.mp4 %v.m3u8")
+        );
+    }
+
+    #[test]
+    fn a_resumed_encode_goes_on_where_the_kept_segments_end() {
+        let (source, settings) = (jibri(), crate::recipe::tests::settings(Profile::P480));
+        let recipe = crate::recipe::recipe(&settings, &source);
+        let resume = Resume { segments: 5, picture: 30.0, sound: 29.99 };
+        let cwd = Path::new("/r/room/v0.tmp");
+        let name = OsStr::new("a.mp4");
+        let encode =
+            Encode { cwd, name, source: &source, recipe: &recipe, resume: Some(&resume), threads: 1, zscale: true };
+        let args = encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+        for part in [
+            "-copyts -start_at_zero -threads 1 -ss 30.000000 -protocol_whitelist file -f mov -i file:../a.mp4 ",
+            "-ss 29.990000 -protocol_whitelist",
+            "-force_key_frames:v:0 expr:gte(t,(5+n_forced)*6) ",
+            "-map 1:a:0 -c:a copy ",
+            "-hls_time 5.5 ",
+            "-start_number 5 ",
+        ] {
+            assert!(args.contains(part), "{part}\n{args}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) audio: Option<Audio>,
     /// Streams beyond these, which our HLS would not have: a second sound track, subtitles.
     pub(crate) more: Vec<String>,
+    /// When the first stream begins on the file's own clock, in seconds; nought on ours.
+    pub(crate) begins: f64,
 }
 
 /// When a stream begins and ends, in seconds from the beginning of the film.
@@ -46,16 +48,33 @@ impl Span {
 pub(crate) struct Video {
     /// None where the file does not say.
     pub(crate) span: Option<Span>,
+    /// As a viewer sees it: a picture that is to be turned has been.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// As ffprobe gives it: 30 for level 3.0.
-    pub(crate) level: u32,
+    /// Whether a player has to turn it.
+    pub(crate) turned: bool,
+    /// Frames a second; the most, where they come at uneven times.
+    pub(crate) rate: f64,
+    /// Bits a second; none where the file does not say.
+    pub(crate) bits: Option<u64>,
+    /// ffprobe's words: `h264`, `Constrained Baseline`, `yuv420p`, `progressive`.
+    pub(crate) codec: String,
+    pub(crate) profile: String,
+    pub(crate) pixels: String,
+    pub(crate) fields: String,
+    /// Profile, constraints and level of H.264, as its bitstream says (ISO/IEC 14496-10 §7.3.2.1.1).
+    pub(crate) sps: Option<[u8; 3]>,
+    /// When its keyframes are shown, in seconds from the beginning of the film; only where they were asked for.
+    pub(crate) keyframes: Vec<f64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Audio {
     /// None where the file does not say.
     pub(crate) span: Option<Span>,
+    pub(crate) codec: String,
+    pub(crate) profile: String,
+    pub(crate) channels: u32,
 }
 
 /// `file:` and a path that is no option, no protocol and no pattern, whatever is in the name: seen from a directory beside it.
@@ -65,17 +84,25 @@ pub(crate) fn beside(name: &OsStr) -> OsString {
     url
 }
 
-/// Probes the MP4 `name` in the directory above `cwd`.
-pub(crate) fn source(cwd: &Path, name: &OsStr, stop: &AtomicBool) -> Result<Facts> {
-    let mut command = ffprobe(cwd);
+/// `file:` and a name in the current directory.
+fn here(name: &OsStr) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(name);
+    url
+}
+
+/// Probes the MP4 `name` in a room's directory.
+pub(crate) fn source(room: &Path, name: &OsStr, stop: &AtomicBool) -> Result<Facts> {
+    let mut command = ffprobe(room);
     command
         .args(["-f", "mov"])
         .args([
             "-show_entries",
-            "format=duration:stream=codec_type,width,height,level,start_time,duration:stream_disposition=attached_pic",
+            "format=duration:stream=codec_type,codec_name,profile,pix_fmt,field_order,width,height,r_frame_rate,bit_rate,\
+             channels,start_time,duration:stream_disposition=attached_pic:stream_side_data=rotation",
         ])
         .args(["-of", "json"])
-        .arg(beside(name));
+        .arg(here(name));
     let mut json = String::new();
     let ended = run(&mut command, stop, PATIENCE, |line| {
         json.push_str(line);
@@ -111,16 +138,35 @@ fn parse(json: &str) -> Result<Facts> {
     let whole = [first("video"), first("audio")].into_iter().flatten().filter_map(span).reduce(Span::join);
     // ffmpeg lets its output begin where the first stream does.
     let film = whole.map_or(0.0, |whole| whole.begins);
-    let video = first("video").map(|stream| Video {
-        span: span(stream).map(|span| span.from(film)),
-        width: number(&stream["width"]),
-        height: number(&stream["height"]),
-        level: number(&stream["level"]),
+    let video = first("video").map(|stream| {
+        let sides = stream["side_data_list"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let angle = sides.iter().find_map(|side| side["rotation"].as_i64()).unwrap_or(0);
+        let (width, height) = (number(&stream["width"]), number(&stream["height"]));
+        let on_its_side = angle.rem_euclid(180) == 90;
+        Video {
+            span: span(stream).map(|span| span.from(film)),
+            width: if on_its_side { height } else { width },
+            height: if on_its_side { width } else { height },
+            turned: angle != 0,
+            rate: rate(word(&stream["r_frame_rate"])).unwrap_or(0.0),
+            bits: stream["bit_rate"].as_str().and_then(|bits| bits.parse().ok()),
+            codec: word(&stream["codec_name"]).to_owned(),
+            profile: word(&stream["profile"]).to_owned(),
+            pixels: word(&stream["pix_fmt"]).to_owned(),
+            fields: word(&stream["field_order"]).to_owned(),
+            sps: None,
+            keyframes: Vec::new(),
+        }
     });
-    let audio = first("audio").map(|stream| Audio { span: span(stream).map(|span| span.from(film)) });
+    let audio = first("audio").map(|stream| Audio {
+        span: span(stream).map(|span| span.from(film)),
+        codec: word(&stream["codec_name"]).to_owned(),
+        profile: word(&stream["profile"]).to_owned(),
+        channels: number(&stream["channels"]),
+    });
     let duration =
         whole.map(|whole| whole.ends - film).or_else(|| seconds(&probe["format"]["duration"])).unwrap_or(0.0);
-    Ok(Facts { duration, video, audio, more })
+    Ok(Facts { duration, video, audio, more, begins: film })
 }
 
 fn seconds(value: &Value) -> Option<f64> {
@@ -131,6 +177,36 @@ fn number(value: &Value) -> u32 {
     value.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
 }
 
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// ffprobe's `30000/1001`.
+fn rate(text: &str) -> Option<f64> {
+    let (frames, seconds) = text.split_once('/')?;
+    let rate = frames.parse::<f64>().ok()? / seconds.parse::<f64>().ok()?;
+    Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0)
+}
+
+/// When the keyframes of the MP4's picture are shown, in seconds from the beginning of the film, in order.
+pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool) -> Result<Vec<f64>> {
+    let mut command = ffprobe(room);
+    command.args(["-f", "mov", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]);
+    command.arg(here(name));
+    let mut keyframes = Vec::new();
+    let ended = run(&mut command, stop, PATIENCE, |line| {
+        let keyframe = line.split_once(',').filter(|(_, flags)| flags.starts_with('K'));
+        keyframes.extend(keyframe.and_then(|(time, _)| time.parse::<f64>().ok()).map(|time| time - film));
+        true
+    })?
+    .of_the_file()?;
+    if !ended.is_success() {
+        bail!("ffprobe: {}", ended.reason());
+    }
+    keyframes.sort_by(f64::total_cmp);
+    Ok(keyframes)
+}
+
 /// Reads every packet of a media playlist in `dir`, and says when each stream really begins and ends.
 pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Facts> {
     let mut command = ffprobe(dir);
@@ -138,8 +214,11 @@ pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Fact
         .args(["-f", "hls"])
         .args([
             "-show_entries",
-            "stream=index,codec_type,width,height,level:packet=stream_index,pts_time,duration_time",
+            "stream=index,codec_type,codec_name,profile,width,height,r_frame_rate,channels,extradata:\
+             packet=stream_index,pts_time,duration_time",
         ])
+        // Shows the extradata, in hexadecimal.
+        .arg("-show_data")
         .args(["-of", "compact=nokey=0"])
         .arg(format!("file:{name}"));
     let mut measure = Measure::default();
@@ -155,7 +234,12 @@ pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Fact
 #[derive(Default)]
 struct Measure {
     spans: Vec<(u32, Span)>,
-    streams: Vec<(u32, String, Video)>,
+    streams: Vec<(u32, Stream)>,
+}
+
+enum Stream {
+    Video(Video),
+    Audio(Audio),
 }
 
 impl Measure {
@@ -173,12 +257,29 @@ impl Measure {
             }
         } else if section == "stream" {
             let number = |name: &str| field(name).and_then(|text| text.parse().ok()).unwrap_or(0);
+            let word = |name: &str| field(name).unwrap_or_default().to_owned();
             let index = field("index")?.parse().ok()?;
+            let stream = match field("codec_type")? {
+                "video" => Stream::Video(Video {
+                    width: number("width"),
+                    height: number("height"),
+                    rate: field("r_frame_rate").and_then(rate).unwrap_or(0.0),
+                    codec: word("codec_name"),
+                    profile: word("profile"),
+                    sps: field("extradata").and_then(|dump| sps(&undumped(dump))),
+                    ..Video::default()
+                }),
+                "audio" => Stream::Audio(Audio {
+                    span: None,
+                    codec: word("codec_name"),
+                    profile: word("profile"),
+                    channels: number("channels"),
+                }),
+                _ => return Some(()),
+            };
             // A program lists its streams once more.
             if !self.streams.iter().any(|stream| stream.0 == index) {
-                let video =
-                    Video { span: None, width: number("width"), height: number("height"), level: number("level") };
-                self.streams.push((index, field("codec_type")?.to_owned(), video));
+                self.streams.push((index, stream));
             }
         }
         Some(())
@@ -187,11 +288,37 @@ impl Measure {
     fn facts(self) -> Facts {
         let whole = self.spans.iter().map(|span| span.1).reduce(Span::join).unwrap_or_default();
         let span = |index: u32| self.spans.iter().find(|span| span.0 == index).map(|span| span.1.from(whole.begins));
-        let first = |kind: &str| self.streams.iter().find(|stream| stream.1 == kind);
-        let video = first("video").map(|(index, _, video)| Video { span: span(*index), ..video.clone() });
-        let audio = first("audio").map(|(index, ..)| Audio { span: span(*index) });
-        Facts { duration: whole.ends - whole.begins, video, audio, more: Vec::new() }
+        let mut facts = Facts { duration: whole.ends - whole.begins, begins: whole.begins, ..Facts::default() };
+        for (index, stream) in self.streams {
+            match stream {
+                Stream::Video(video) if facts.video.is_none() => {
+                    facts.video = Some(Video { span: span(index), ..video });
+                }
+                Stream::Audio(audio) if facts.audio.is_none() => {
+                    facts.audio = Some(Audio { span: span(index), ..audio });
+                }
+                _ => {}
+            }
+        }
+        facts
     }
+}
+
+/// The bytes of a hexadecimal dump: `\n00000000: 0164 001f ...  .d..\n`, its line ends written as backslash and n.
+fn undumped(dump: &str) -> Vec<u8> {
+    let lines = dump.split("\\n").filter_map(|line| Some(line.split_once(": ")?.1.split("  ").next()?.to_owned()));
+    let digits: Vec<u8> = lines.flat_map(String::into_bytes).filter(u8::is_ascii_hexdigit).collect();
+    digits.chunks_exact(2).filter_map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect()
+}
+
+/// Profile, constraints and level out of H.264's extradata: an `avcC` box (ISO/IEC 14496-15 §5.3.3.1), as MP4 has it, or NAL
+/// units with start codes, as a transport stream has them.
+fn sps(extradata: &[u8]) -> Option<[u8; 3]> {
+    if let [1, profile, constraints, level, ..] = extradata {
+        return Some([*profile, *constraints, *level]);
+    }
+    let found = extradata.windows(7).find(|bytes| bytes[..3] == [0, 0, 1] && bytes[3] & 0x1f == 7)?;
+    found[4..].try_into().ok()
 }
 
 fn ffprobe(cwd: &Path) -> Command {
@@ -211,12 +338,15 @@ mod tests {
     #[test]
     fn the_answer_for_a_recording_of_jibri_is_read() {
         let json = r#"{"programs":[],"streams":[
-            {"codec_type":"video","width":1280,"height":720,"level":31,"start_time":"1.000000","duration":"20.033333","disposition":{"attached_pic":0}},
-            {"codec_type":"audio","level":-99,"start_time":"3.000000","duration":"20.015601","disposition":{"attached_pic":0}}],
+            {"codec_type":"video","codec_name":"h264","profile":"Main","pix_fmt":"yuv420p","width":1280,"height":720,"r_frame_rate":"30000/1001","bit_rate":"569000","start_time":"1.000000","duration":"20.033333","disposition":{"attached_pic":0}},
+            {"codec_type":"audio","codec_name":"aac","profile":"LC","channels":2,"start_time":"3.000000","duration":"20.015601","disposition":{"attached_pic":0}}],
             "format":{"duration":"20.034000"}}"#;
         let facts = parse(json).unwrap();
         let (video, audio) = (facts.video.unwrap(), facts.audio.unwrap());
-        assert_eq!((video.width, video.height, video.level), (1280, 720, 31));
+        assert_eq!((video.width, video.height, video.bits, video.turned), (1280, 720, Some(569_000), false));
+        assert_eq!((&*video.codec, &*video.profile, &*video.pixels), ("h264", "Main", "yuv420p"));
+        assert_eq!((&*audio.codec, &*audio.profile, audio.channels), ("aac", "LC", 2));
+        assert!((video.rate - 29.97).abs() < 0.001, "{}", video.rate);
         assert!(near(video.span, 0.0, 20.033_333) && near(audio.span, 2.0, 22.015_601), "{video:?} {audio:?}");
         assert!((facts.duration - 22.015_601).abs() < 1e-6);
     }
@@ -236,6 +366,23 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_lies_on_its_side_is_as_high_as_a_viewer_sees_it() {
+        let json = r#"{"streams":[{"codec_type":"video","width":1280,"height":720,"side_data_list":[{"rotation":-90}]}],"format":{}}"#;
+        let video = parse(json).unwrap().video.unwrap();
+        assert_eq!((video.width, video.height, video.turned), (720, 1280, true));
+    }
+
+    #[test]
+    fn profile_and_level_are_found_in_both_forms_of_extradata() {
+        let boxed = [1, 0x64, 0, 0x28, 0xff, 0xe1, 0, 1, 0x67];
+        let stream = [0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xec];
+        assert_eq!(sps(&boxed), Some([0x64, 0, 0x28]));
+        assert_eq!(sps(&stream), Some([0x42, 0xc0, 0x1f]));
+        assert_eq!((sps(&[]), sps(&[0, 0, 1, 0x68, 1, 2, 3])), (None, None));
+        assert_eq!(undumped("\\n00000000: 0164 001f ff       .d...\\n"), [1, 0x64, 0, 0x1f, 0xff]);
+    }
+
+    #[test]
     fn streams_begin_and_end_with_their_packets() {
         let mut measure = Measure::default();
         for line in [
@@ -244,15 +391,16 @@ mod tests {
             "packet|stream_index=0|pts_time=3.480000|duration_time=0.033333",
             "packet|stream_index=1|pts_time=4.400000|duration_time=N/A",
             "packet|stream_index=0|pts_time=N/A|duration_time=N/A",
-            "stream|index=0|codec_type=video|width=854|height=480|level=30",
-            "stream|index=1|codec_type=audio|level=-99",
-            "stream|index=0|codec_type=video|width=1|height=1|level=1",
+            "stream|index=0|codec_type=video|codec_name=h264|width=854|height=480|r_frame_rate=30/1|extradata=\\n\
+             00000000: 014d 401f ffe1 001c 674d 401f eca0 6c1e  .M@.....gM@...l.\\n00000010: f37f  ..\\n",
+            "stream|index=1|codec_type=audio|codec_name=aac|profile=LC|channels=2",
+            "stream|index=0|codec_type=video|width=1|height=1",
         ] {
             measure.line(line);
         }
         let facts = measure.facts();
         let video = facts.video.unwrap();
-        assert_eq!((video.width, video.height, video.level), (854, 480, 30));
+        assert_eq!((video.width, video.height, video.sps), (854, 480, Some([0x4d, 0x40, 0x1f])));
         assert!(near(video.span, 0.08, 2.113_333) && near(facts.audio.unwrap().span, 0.0, 3.0));
         assert!((facts.duration - 3.0).abs() < 1e-6);
     }

@@ -6,7 +6,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use rec_core::config;
 use rec_core::durable;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
@@ -14,11 +15,13 @@ use rec_core::recording::{Fingerprint, Room};
 use rec_core::text::shown;
 use walkdir::WalkDir;
 
-use crate::ffmpeg::{self, STREAM};
+use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
-use crate::playlist::{self, Variant};
+use crate::playlist::{self, Media, Segment, Variant};
+use crate::recipe::{self, How, Recipe};
+use crate::resume::{self, Checkpoints, Earlier};
 use crate::run::Interrupted;
-use crate::verify;
+use crate::verify::{self, Whole};
 
 /// Why there is no HLS.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(crate) enum Failure {
     Stopped,
 }
 
-/// One encode.
+/// The making of one recording's HLS.
 pub(crate) struct Job<'a> {
     pub(crate) room: &'a Room,
     /// The MP4's name in the room.
@@ -44,97 +47,193 @@ pub(crate) struct Job<'a> {
     pub(crate) print: Fingerprint,
     /// The directory to make, `v0` say.
     pub(crate) dir: &'a str,
+    pub(crate) settings: &'a config::Hls,
+    /// Threads for each part of ffmpeg.
+    pub(crate) threads: usize,
     pub(crate) lock: &'a Lock,
     pub(crate) log: &'a Log,
     pub(crate) stop: &'a AtomicBool,
 }
 
+/// What is to be made, and of what.
+pub(crate) struct Plan {
+    pub(crate) source: Facts,
+    pub(crate) recipe: Recipe,
+}
+
+/// HLS that is whole and on the disk for good, and not yet in its place.
+pub(crate) struct Made {
+    /// What is wrong with the MP4, of which the HLS holds as much as could be decoded.
+    pub(crate) damage: Option<String>,
+}
+
 impl Job<'_> {
-    /// Makes the HLS. Whatever fails, nothing of it is left.
-    pub(crate) fn make(&self) -> Result<(), Failure> {
-        let tmp = self.room.path(format!("{}.tmp", self.dir));
-        let mut made = self.build(&tmp).and_then(|()| self.put_in_place(&tmp));
-        if made.is_err() {
+    /// Looks at the MP4, and decides what is made of it.
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
+        self.probe().map_err(|error| self.input(&error))
+    }
+
+    fn probe(&self) -> Result<Plan> {
+        let mut source = ffprobe::source(&self.room.dir, self.name, self.stop)?;
+        ensure!(source.video.is_some() || source.audio.is_some(), "it has neither video nor audio");
+        ensure!(source.more.is_empty(), "it has {}, which the HLS would not have", source.more.join(" and "));
+        if recipe::wants_keyframes(self.settings.profile, &source) {
+            let keyframes = ffprobe::keyframes(&self.room.dir, self.name, source.begins, self.stop)?;
+            source.video = source.video.map(|video| ffprobe::Video { keyframes, ..video });
+        }
+        let recipe = recipe::recipe(self.settings, &source);
+        Ok(Plan { source, recipe })
+    }
+
+    /// Makes the HLS. Where that fails nothing of it is left, but for what a later run can go on from.
+    pub(crate) fn make(&self, plan: &Plan) -> Result<Made, Failure> {
+        let tmp = self.tmp();
+        self.place()?;
+        let earlier = Earlier::find(&tmp, self.print, &plan.recipe, &plan.source, self.stop);
+        let mut made = match &earlier {
+            Some(earlier) => {
+                self.log.line(&format!(
+                    "Resume room={} mp4={}: {} segments are there",
+                    self.room.id(),
+                    shown(self.name),
+                    earlier.resume.segments
+                ));
+                match self.build(plan, Some(earlier)) {
+                    // Perhaps it was not the MP4, but what was there.
+                    Err(Failure::Input(why)) => {
+                        self.log.line(&format!("Resumed in vain room={}: {why}; it is made anew", self.room.id()));
+                        self.build_anew(plan)
+                    }
+                    made => made,
+                }
+            }
+            None => self.build_anew(plan),
+        };
+        if let Err(failure) = &made {
             // What ffmpeg writes last it may lose without a word and with exit 0.
-            if matches!(made, Err(Failure::Input(_))) && is_full(&tmp) {
+            if matches!(failure, Failure::Input(_)) && is_full(&tmp) {
                 made = Err(no_space(&tmp));
             }
-            // What cannot be removed now, the next run removes.
-            let _ = remove_tree(&tmp);
+            if !(matches!(made, Err(Failure::Stopped | Failure::Interrupted(_))) && resume::has_journal(&tmp)) {
+                // What cannot be removed now, the next run removes.
+                let _ = remove_tree(&tmp);
+            }
         }
         made
     }
 
-    fn build(&self, tmp: &Path) -> Result<(), Failure> {
-        self.place()?;
-        remove_tree(tmp).and_then(|()| fs::create_dir(tmp)).map_err(|error| host(tmp, &error))?;
-        let source = ffprobe::source(tmp, self.name, self.stop).map_err(|error| self.input(&error))?;
-        if source.video.is_none() && source.audio.is_none() {
-            return Err(Failure::Input("it has neither video nor audio".into()));
-        }
-        if !source.more.is_empty() {
-            return Err(Failure::Input(format!("it has {}, which the HLS would not have", source.more.join(" and "))));
-        }
-        self.encode(tmp, &source)?;
-        set_target(&tmp.join(STREAM)).map_err(|error| host(tmp, &error))?;
-        let variant = self.verify(tmp, &source).map_err(|error| self.input(&error))?;
-        let master = playlist::master(&variant, STREAM);
-        fs::write(tmp.join("master.m3u8"), master).map_err(|error| host(tmp, &error))
+    fn build_anew(&self, plan: &Plan) -> Result<Made, Failure> {
+        let tmp = self.tmp();
+        remove_tree(&tmp).and_then(|()| fs::create_dir(&tmp)).map_err(|error| host(&tmp, &error))?;
+        self.build(plan, None)
     }
 
-    fn encode(&self, tmp: &Path, source: &Facts) -> Result<(), Failure> {
+    fn build(&self, plan: &Plan, earlier: Option<&Earlier>) -> Result<Made, Failure> {
+        let tmp = self.tmp();
+        let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
+        let damage = self.encode(plan, earlier)?;
+        close_playlists(&tmp, &plan.recipe, kept).map_err(|error| self.input(&error))?;
+        let (variants, sound) = self.verify(plan, damage.is_some()).map_err(|error| self.input(&error))?;
+        let master = playlist::master(&variants, sound.as_ref());
+        fs::write(tmp.join("master.m3u8"), master)
+            .and_then(|()| resume::remove_journal(&tmp))
+            .and_then(|()| sync_tree(&tmp))
+            .map_err(|error| host(&tmp, &error))?;
+        if self.stop.load(Ordering::Relaxed) { Err(Failure::Stopped) } else { Ok(Made { damage }) }
+    }
+
+    /// Runs ffmpeg. Says what is wrong with the MP4, where such a one is accepted.
+    fn encode(&self, plan: &Plan, earlier: Option<&Earlier>) -> Result<Option<String>, Failure> {
+        let (tmp, Plan { source, recipe }) = (self.tmp(), plan);
         let report = |done: f64| {
             let percent = (done / source.duration.max(0.1) * 100.0).min(100.0);
             self.log.detail(&format!("Encoding room={} file={}: {percent:.0} %", self.room.id(), shown(self.name)));
         };
-        let mut command = ffmpeg::command(tmp, self.name, source);
-        let ended = ffmpeg::encode(&mut command, self.lock, self.stop, report)
+        let encode = Encode {
+            cwd: &tmp,
+            name: self.name,
+            source,
+            recipe,
+            resume: earlier.map(|earlier| &earlier.resume),
+            threads: self.threads,
+            zscale: ffmpeg::has_zscale(),
+        };
+        let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
+        let mut checkpoints = Checkpoints::new(&tmp, self.print, recipe, kept);
+        let ended = ffmpeg::encode(&mut encode.command(), self.lock, self.stop, report, || checkpoints.tick())
             .map_err(|error| Failure::Host(format!("{error:#}")))?;
+        let interrupted = self.stop.load(Ordering::Relaxed) || ended.was_killed();
+        if interrupted {
+            // All that there is, and not only what was there at the last checkpoint.
+            let _ = checkpoints.make();
+        }
         if self.stop.load(Ordering::Relaxed) {
             Err(Failure::Stopped)
         } else if ended.is_disk_full() {
-            Err(no_space(tmp))
+            Err(no_space(&tmp))
         } else if ended.was_killed() || ended.host_trouble().is_some() {
             Err(Failure::Interrupted(ended.reason()))
-        } else if !ended.is_clean() {
+        } else if ended.is_clean() {
+            Ok(None)
+        } else if self.settings.accept_damaged && ended.is_success() {
+            Ok(Some(ended.reason()))
+        } else {
             // Exit 0 is not enough: ffmpeg conceals what it could not decode, and says so only on stderr.
             Err(Failure::Input(ended.reason()))
+        }
+    }
+
+    /// Holds what was made against what should have been, and says how to announce it: the renditions of the picture, and the
+    /// sound that they share.
+    fn verify(&self, plan: &Plan, damaged: bool) -> Result<(Vec<Variant>, Option<Variant>)> {
+        let (tmp, recipe) = (self.tmp(), &plan.recipe);
+        let whole: Vec<Whole> = recipe.playlists().iter().map(|uri| verify::whole(&tmp, uri)).collect::<Result<_>>()?;
+        let held = if damaged {
+            verify::decodable(&tmp, &whole, &plan.source, self.stop)?
         } else {
-            Ok(())
+            verify::matches(&tmp, &whole, &plan.source, self.stop)?
+        };
+        for (rung, facts) in recipe.rungs.iter().zip(&held) {
+            let size = facts.video.as_ref().map(|video| (video.width, video.height)).unwrap_or_default();
+            ensure!(
+                rung.how == How::Copy || size == (rung.width, rung.height),
+                "{} is {}x{} and not {}x{}",
+                rung.name,
+                size.0,
+                size.1,
+                rung.width,
+                rung.height
+            );
         }
+        if !damaged {
+            verify::aligned(&whole[..recipe.rungs.len()])?;
+        }
+        let mut variants: Vec<_> = whole.iter().zip(&held).map(|(whole, facts)| announced(whole, facts)).collect();
+        let sound = if recipe.is_apart() && recipe.sound.is_some() { variants.pop() } else { None };
+        Ok((variants, sound))
     }
 
-    fn verify(&self, tmp: &Path, source: &Facts) -> Result<Variant> {
-        let whole = verify::whole(tmp, STREAM)?;
-        let hls = verify::matches(tmp, &whole, source, self.stop)?;
-        let (peak, average) = whole.media.bit_rates(&whole.sizes);
-        let mut codecs = Vec::new();
-        if let Some(video) = &hls.video {
-            // Main profile (77), with constraint_set1 as x264 writes it, and the level (RFC 6381 §3.3).
-            codecs.push(format!("avc1.4D40{:02X}", video.level));
+    /// A last look at the MP4, rename, fsync.
+    pub(crate) fn put_in_place(&self) -> Result<(), Failure> {
+        let (tmp, now) = (self.tmp(), fs::symlink_metadata(self.room.path(self.name)));
+        let placed = match now.map(|metadata| Fingerprint::of(&metadata)) {
+            Ok(now) if now == self.print => self.place().and_then(|place| {
+                // A file or a link of that name is nothing that anybody watches.
+                remove_tree(&place)
+                    .and_then(|()| fs::rename(&tmp, &place))
+                    .and_then(|()| durable::sync_parent(&place))
+                    .map_err(|error| host(&place, &error))
+            }),
+            _ => Err(Failure::Changed),
+        };
+        if placed.is_err() {
+            let _ = remove_tree(&tmp);
         }
-        if hls.audio.is_some() {
-            codecs.push("mp4a.40.2".to_owned());
-        }
-        Ok(Variant { peak, average, codecs, resolution: hls.video.map(|video| (video.width, video.height)) })
+        placed
     }
 
-    /// fsync, a last look at the MP4, rename, fsync.
-    fn put_in_place(&self, tmp: &Path) -> Result<(), Failure> {
-        sync_tree(tmp).map_err(|error| host(tmp, &error))?;
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Failure::Stopped);
-        }
-        let now = fs::symlink_metadata(self.room.path(self.name)).map(|metadata| Fingerprint::of(&metadata));
-        if now.ok() != Some(self.print) {
-            return Err(Failure::Changed);
-        }
-        let place = self.place()?;
-        // A file or a link of that name is nothing that anybody watches.
-        remove_tree(&place)
-            .and_then(|()| fs::rename(tmp, &place))
-            .and_then(|()| durable::sync_parent(&place))
-            .map_err(|error| host(&place, &error))
+    fn tmp(&self) -> PathBuf {
+        self.room.path(format!("{}.tmp", self.dir))
     }
 
     /// Where the HLS is to be. What is there by now, a script say has made: it is not built over.
@@ -150,8 +249,44 @@ impl Job<'_> {
         match self.stop.load(Ordering::Relaxed) {
             true => Failure::Stopped,
             false if error.is::<Interrupted>() => Failure::Interrupted(format!("{error:#}")),
+            false if error.chain().filter_map(|cause| cause.downcast_ref()).any(durable::is_full) => {
+                Failure::Host(format!("{error:#}"))
+            }
             false => Failure::Input(format!("{error:#}")),
         }
+    }
+}
+
+/// Joins each playlist of ffmpeg's with the segments that were there before, and closes it as it should be.
+fn close_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result<()> {
+    for (index, uri) in recipe.playlists().iter().enumerate() {
+        let mut media = Media::parse(&verify::read(tmp, uri)?).with_context(|| uri.clone())?;
+        ensure!(media.ended, "{uri} has no EXT-X-ENDLIST: it was not finished");
+        media.segments.splice(0..0, kept.get(index).cloned().unwrap_or_default());
+        let path = tmp.join(uri);
+        fs::write(&path, media.published().1).with_context(|| format!("write {}", shown(&path)))?;
+    }
+    Ok(())
+}
+
+/// A rendition as it is announced.
+fn announced(whole: &Whole, facts: &Facts) -> Variant {
+    let (peak, average) = whole.media.bit_rates(&whole.sizes);
+    // RFC 6381 §3.3: profile, constraints and level of H.264; AAC-LC is all that we write and pass on.
+    let picture = facts
+        .video
+        .as_ref()
+        .and_then(|video| video.sps)
+        .map(|[profile, constraints, level]| format!("avc1.{profile:02X}{constraints:02X}{level:02X}"));
+    let sound = facts.audio.as_ref().map(|_| "mp4a.40.2".to_owned());
+    Variant {
+        uri: whole.uri.clone(),
+        peak,
+        average,
+        codecs: picture.into_iter().chain(sound).collect(),
+        resolution: facts.video.as_ref().map(|video| (video.width, video.height)),
+        // Where frames come at uneven times, ffprobe may find no better common measure than the clock's own.
+        rate: facts.video.as_ref().map(|video| video.rate).filter(|rate| (1.0..=1000.0).contains(rate)),
     }
 }
 
@@ -182,15 +317,6 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
-    }
-}
-
-/// Has a playlist say a target duration that is no lie; where there is no playlist, the verification says so.
-fn set_target(playlist: &Path) -> io::Result<()> {
-    match fs::read_to_string(playlist) {
-        Ok(text) => fs::write(playlist, playlist::with_target(&text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 //! its rename. Before an MP4 is removed for it, or it for an MP4, it must be shown to be of that MP4.
 
 use std::ffi::OsStr;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use rec_core::text::shown;
 use crate::alike::{Likeness, Pair};
 use crate::ffprobe::{self, Facts};
 use crate::hls::remove_tree;
-use crate::playlist::{self, Media, Segment};
+use crate::playlist::{self, Media, Part, Segment};
 use crate::run::Interrupted;
 use crate::verify;
 
@@ -50,7 +50,7 @@ const COMPARED: &str = "compared.m3u8";
 pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, stop: &AtomicBool) -> Result<Origin> {
     let tmp = room.path(format!("{dir}.tmp"));
     remove_tree(&tmp).and_then(|()| fs::create_dir(&tmp)).with_context(|| format!("make {}", shown(&tmp)))?;
-    let inherited = Inherited { dir: room.path(dir), dir_name: dir, tmp: &tmp, name, stop };
+    let inherited = Inherited { room: &room.dir, dir: room.path(dir), dir_name: dir, tmp: &tmp, name, stop };
     let origin = inherited.origin();
     // What cannot be removed now, the next run removes.
     let _ = remove_tree(&tmp);
@@ -58,6 +58,7 @@ pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, stop: &AtomicBool) ->
 }
 
 struct Inherited<'a> {
+    room: &'a Path,
     dir: PathBuf,
     dir_name: &'a str,
     tmp: &'a Path,
@@ -67,18 +68,19 @@ struct Inherited<'a> {
 
 impl Inherited<'_> {
     fn origin(&self) -> Result<Origin> {
-        let source = ffprobe::source(self.tmp, self.name, self.stop)?;
+        let source = ffprobe::source(self.room, self.name, self.stop)?;
         let lacks = self.lacks(&source)?;
-        let segments = self.segments();
-        let seconds: f64 = segments.iter().map(|segment| segment.duration).sum();
+        let media = self.media();
+        let seconds = media.duration();
         if seconds > source.duration + verify::tolerance(source.duration) {
             // More than all of this MP4.
             return Ok(Origin::Other);
         }
-        if segments.is_empty() {
+        if media.segments.is_empty() {
             return Ok(Origin::Broken(lacks.unwrap_or_default()));
         }
-        self.list(&segments)?;
+        let path = self.tmp.join(COMPARED);
+        fs::write(&path, media.published().1).with_context(|| format!("write {}", shown(&path)))?;
         let pair = Pair { cwd: self.tmp, mp4: self.name, playlist: COMPARED };
         Ok(match (pair.compare(&source, self.stop)?, lacks) {
             (Likeness::Different, _) => Origin::Other,
@@ -93,7 +95,7 @@ impl Inherited<'_> {
     fn lacks(&self, source: &Facts) -> Result<Option<String>> {
         let matches = || {
             let playlists = verify::complete(&self.dir)?;
-            verify::matches(&self.dir, &playlists[0], source, self.stop)
+            verify::matches(&self.dir, &playlists, source, self.stop)
         };
         match matches() {
             Ok(_) => Ok(None),
@@ -107,33 +109,23 @@ impl Inherited<'_> {
         playlist::media_uris(&master).into_iter().next().context("master.m3u8 names no playlist")
     }
 
-    /// The segments that are there and not empty: those of the first playlist that can be read, else those that lie there under
-    /// the script's names, as where the disk was full.
-    fn segments(&self) -> Vec<Segment> {
-        let uri = self.first_playlist().unwrap_or_else(|_| crate::ffmpeg::STREAM.to_owned());
+    /// The first playlist that can be read, as seen from beside its directory, with those of its segments that are there and
+    /// not empty; else those that lie there under the script's names, as where the disk was full.
+    fn media(&self) -> Media {
+        let uri = self.first_playlist().unwrap_or_else(|_| crate::recipe::STREAM.to_owned());
         let listed = verify::read(&self.dir, &uri).ok().and_then(|text| Media::parse(&text).ok()).unwrap_or_default();
-        let base = Path::new(&uri).parent().unwrap_or(Path::new(""));
-        let listed = listed.segments.into_iter().map(|segment| {
-            let uri = base.join(&segment.uri).to_string_lossy().into_owned();
-            Segment { uri, ..segment }
-        });
-        let found = |number: u32| Segment { uri: format!("seg_{number:06}.ts"), duration: 1.0 };
-        let is_there = |segment: &Segment| {
-            let path = verify::below(&self.dir, &segment.uri).ok();
-            path.and_then(|path| path.symlink_metadata().ok()).is_some_and(|file| file.is_file() && file.len() > 0)
-        };
-        let listed: Vec<_> = listed.filter(&is_there).collect();
-        if listed.is_empty() { (0..1_000_000).map(found).take_while(is_there).collect() } else { listed }
-    }
-
-    /// Writes a closed playlist of these segments, seen from beside their directory.
-    fn list(&self, segments: &[Segment]) -> Result<()> {
-        let mut text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n".to_owned();
-        for Segment { uri, duration } in segments {
-            let _ = write!(text, "#EXTINF:{duration},\n../{}/{uri}\n", self.dir_name);
+        let base = self.dir.join(&uri);
+        let base = base.parent().unwrap_or(&self.dir);
+        let is_there = |part: &Part| verify::size(base, part).is_ok();
+        let below = Path::new("..").join(self.dir_name).join(Path::new(&uri).parent().unwrap_or(Path::new("")));
+        let seen = |part: Part| Part { uri: below.join(&part.uri).to_string_lossy().into_owned(), ..part };
+        let mut segments: Vec<_> = listed.segments.into_iter().filter(|segment| is_there(&segment.part)).collect();
+        if segments.is_empty() {
+            let found = |number: u32| Part { uri: format!("seg_{number:06}.ts"), bytes: None };
+            let found = (0..1_000_000).map(found).take_while(is_there);
+            segments = found.map(|part| Segment { duration: 1.0, part }).collect();
         }
-        text.push_str("#EXT-X-ENDLIST\n");
-        let path = self.tmp.join(COMPARED);
-        fs::write(&path, text).with_context(|| format!("write {}", shown(&path)))
+        let segments = segments.into_iter().map(|segment| Segment { part: seen(segment.part), ..segment }).collect();
+        Media { map: listed.map.map(seen), segments, ..Media::default() }
     }
 }

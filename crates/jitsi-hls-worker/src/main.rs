@@ -10,6 +10,8 @@ mod pass;
 mod plan;
 mod playlist;
 mod queue;
+mod recipe;
+mod resume;
 mod room;
 mod run;
 mod signals;

@@ -20,7 +20,8 @@ use crate::steps::End;
 use crate::{queue, signals};
 
 pub(crate) fn run(cli: &Cli) -> Exit {
-    let Some(config) = cli.common.config() else { return Exit::Failed };
+    let Some(mut config) = cli.common.config() else { return Exit::Failed };
+    config.hls.profile = cli.profile.unwrap_or(config.hls.profile);
     let log = Log::for_run(&config.log_dir, "hls-worker.log", cli.common.verbosity(), cli.dry_run);
     alone(cli, &config, &log).unwrap_or_else(|error| {
         log.error(&format!("ERROR: {error:#}"));

@@ -9,6 +9,8 @@ use anyhow::{Result, bail, ensure};
 pub(crate) struct Media {
     /// Upper bound of a segment's duration, in whole seconds (§4.3.3.1).
     pub(crate) target: f64,
+    /// What a player has to read before each of the segments, where they are fragments of MP4 (§4.3.2.5).
+    pub(crate) map: Option<Part>,
     /// The segments, in order.
     pub(crate) segments: Vec<Segment>,
     /// Whether it says that no more will follow (§4.3.3.4).
@@ -18,9 +20,40 @@ pub(crate) struct Media {
 /// A media segment.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Segment {
-    pub(crate) uri: String,
     /// Seconds (§4.3.2.1).
     pub(crate) duration: f64,
+    pub(crate) part: Part,
+}
+
+/// A file, or some of its bytes (§4.3.2.2).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) uri: String,
+    pub(crate) bytes: Option<Bytes>,
+}
+
+/// A range of a file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes {
+    pub(crate) length: u64,
+    pub(crate) from: u64,
+}
+
+impl Bytes {
+    /// `length[@from]`; without `from` it is the bytes after the range before it.
+    fn parse(text: &str, before: Option<Self>) -> Option<Self> {
+        let (length, from) = match text.split_once('@') {
+            Some((length, from)) => (length, from.parse().ok()?),
+            None => (text, before?.end()?),
+        };
+        let bytes = Self { length: length.parse().ok()?, from };
+        bytes.end().map(|_| bytes)
+    }
+
+    /// The byte after its last one; none where nobody can count so far.
+    pub(crate) fn end(self) -> Option<u64> {
+        self.from.checked_add(self.length)
+    }
 }
 
 impl Media {
@@ -31,22 +64,66 @@ impl Media {
             "it does not begin with #EXTM3U"
         );
         let mut media = Self::default();
-        let mut duration = None;
+        let (mut duration, mut bytes, mut before) = (None, None, None);
         for line in text.lines().map(str::trim_end) {
             if let Some(value) = line.strip_prefix("#EXTINF:") {
                 let value: f64 = value.split(',').next().unwrap_or_default().parse().unwrap_or(f64::NAN);
                 ensure!(value.is_finite() && value >= 0.0, "a segment's duration is no number: {line}");
                 duration = Some(value);
+            } else if let Some(value) = line.strip_prefix("#EXT-X-BYTERANGE:") {
+                bytes = Bytes::parse(value, before);
+                ensure!(bytes.is_some(), "a segment's range is none: {line}");
+            } else if let Some(attributes) = line.strip_prefix("#EXT-X-MAP:") {
+                let uri = attribute(attributes, "URI").unwrap_or_default().to_owned();
+                let range = attribute(attributes, "BYTERANGE").and_then(|value| Bytes::parse(value, None));
+                media.map = Some(Part { uri, bytes: range });
             } else if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
                 media.target = value.parse().unwrap_or(0.0);
             } else if line == "#EXT-X-ENDLIST" {
                 media.ended = true;
             } else if !line.is_empty() && !line.starts_with('#') {
                 let Some(duration) = duration.take() else { bail!("the segment {line} has no duration") };
-                media.segments.push(Segment { uri: line.to_owned(), duration });
+                before = bytes;
+                media.segments.push(Segment { duration, part: Part { uri: line.to_owned(), bytes: bytes.take() } });
             }
         }
         Ok(media)
+    }
+
+    /// The playlist as we publish it: closed, and with a target duration that no segment's, rounded, exceeds (§4.3.3.1).
+    /// ffmpeg rounds half a second down to 0, and 6.5 s to 6.
+    pub(crate) fn published(mut self) -> (Self, String) {
+        self.target = self.segments.iter().map(|segment| segment.duration.round()).fold(1.0, f64::max);
+        self.ended = true;
+        let ranges = self.segments.iter().any(|segment| segment.part.bytes.is_some());
+        // §7: byte ranges since version 4, EXT-X-MAP beside anything but keyframes since 6, and 7 is what fMP4 goes by.
+        let version = if self.map.is_some() {
+            7
+        } else if ranges {
+            4
+        } else {
+            3
+        };
+        let mut text = format!(
+            "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
+            self.target
+        );
+        if let Some(Part { uri, bytes }) = &self.map {
+            let _ = write!(text, "#EXT-X-MAP:URI=\"{uri}\"");
+            if let Some(Bytes { length, from }) = bytes {
+                let _ = write!(text, ",BYTERANGE=\"{length}@{from}\"");
+            }
+            text.push('\n');
+        }
+        for Segment { duration, part: Part { uri, bytes } } in &self.segments {
+            let _ = writeln!(text, "#EXTINF:{duration:.6},");
+            if let Some(Bytes { length, from }) = bytes {
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{from}");
+            }
+            let _ = writeln!(text, "{uri}");
+        }
+        text.push_str("#EXT-X-ENDLIST\n");
+        (self, text)
     }
 
     /// Seconds of all segments.
@@ -84,50 +161,66 @@ fn rate(bits: f64, seconds: f64) -> u64 {
     if seconds > 0.0 { (bits / seconds).ceil() as u64 } else { 0 }
 }
 
-/// A media playlist with the target duration that it should have: at least each segment's duration, rounded (§4.3.3.1), where
-/// ffmpeg rounds half a second down to 0 and 6.5 s to 6.
-pub(crate) fn with_target(text: &str) -> String {
-    let Ok(media) = Media::parse(text) else { return text.to_owned() };
-    let target = media.segments.iter().map(|segment| segment.duration.round()).fold(media.target.max(1.0), f64::max);
-    let lines = text.split_inclusive('\n').map(|line| {
-        let is_target = line.starts_with("#EXT-X-TARGETDURATION:");
-        if is_target { format!("#EXT-X-TARGETDURATION:{target}\n") } else { line.to_owned() }
-    });
-    lines.collect()
-}
-
-/// A rendition, as the master playlist announces it (§4.3.4.2).
-#[derive(Clone, Debug, PartialEq)]
+/// A rendition of the picture, or the only one of the sound, as the master playlist announces it (§4.3.4.2).
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Variant {
+    /// Its media playlist.
+    pub(crate) uri: String,
+    /// Bits a second, measured: at most, and on average.
     pub(crate) peak: u64,
     pub(crate) average: u64,
     /// RFC 6381 names of what is in it.
     pub(crate) codecs: Vec<String>,
     /// Width and height; none where there is no picture.
     pub(crate) resolution: Option<(u32, u32)>,
+    /// Frames a second at most.
+    pub(crate) rate: Option<f64>,
 }
 
-/// The master playlist of one rendition, whose media playlist is `uri`.
-pub(crate) fn master(variant: &Variant, uri: &str) -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={}", variant.peak, variant.average);
-    if let Some((width, height)) = variant.resolution {
-        let _ = write!(text, ",RESOLUTION={width}x{height}");
+/// The master playlist of these renditions; `sound` is that which all of them share.
+pub(crate) fn master(variants: &[Variant], sound: Option<&Variant>) -> String {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    if let Some(sound) = sound {
+        let _ = writeln!(
+            text,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"{}\"",
+            sound.uri
+        );
     }
-    if !variant.codecs.is_empty() {
-        let _ = write!(text, ",CODECS=\"{}\"", variant.codecs.join(","));
+    for variant in variants {
+        // What a player has to fetch of both.
+        let (peak, average) = sound.map_or((0, 0), |sound| (sound.peak, sound.average));
+        let (peak, average) = (variant.peak + peak, variant.average + average);
+        let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average}");
+        if let Some((width, height)) = variant.resolution {
+            let _ = write!(text, ",RESOLUTION={width}x{height}");
+        }
+        if let Some(rate) = variant.rate {
+            let _ = write!(text, ",FRAME-RATE={rate:.3}");
+        }
+        let codecs: Vec<_> =
+            variant.codecs.iter().chain(sound.iter().flat_map(|sound| &sound.codecs)).cloned().collect();
+        if !codecs.is_empty() {
+            let _ = write!(text, ",CODECS=\"{}\"", codecs.join(","));
+        }
+        if sound.is_some() {
+            text.push_str(",AUDIO=\"sound\"");
+        }
+        let _ = write!(text, "\n{}\n", variant.uri);
     }
-    let _ = write!(text, "\n{uri}\n");
     text
+}
+
+/// A quoted attribute of a tag's list (§4.2).
+fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
+    attributes.split(&format!("{name}=\"")).nth(1)?.split('"').next()
 }
 
 /// The URIs of the media playlists that a master playlist names: its variants, and its renditions of other kinds.
 pub(crate) fn media_uris(master: &str) -> Vec<String> {
     let plain = master.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let renditions = master
-        .lines()
-        .filter(|line| line.starts_with("#EXT-X-MEDIA:"))
-        .filter_map(|line| line.split("URI=\"").nth(1)?.split('"').next());
+    let renditions =
+        master.lines().filter(|line| line.starts_with("#EXT-X-MEDIA:")).filter_map(|line| attribute(line, "URI"));
     plain.chain(renditions).map(str::to_owned).collect()
 }
 
@@ -142,7 +235,8 @@ mod tests {
     fn a_playlist_of_ffmpeg_is_read() {
         let media = Media::parse(STREAM).unwrap();
         assert_eq!((media.segments.len(), media.target, media.duration(), media.ended), (3, 6.0, 14.5, true));
-        assert_eq!(media.segments[2], Segment { uri: "seg_000002.ts".into(), duration: 2.5 });
+        let part = Part { uri: "seg_000002.ts".into(), bytes: None };
+        assert_eq!(media.segments[2], Segment { duration: 2.5, part });
     }
 
     #[test]
@@ -178,26 +272,66 @@ mod tests {
         assert_eq!(media.bit_rates(&[1000]), (8000, 8000));
     }
 
+    fn variant(name: &str, peak: u64, resolution: Option<(u32, u32)>, codec: &str) -> Variant {
+        let uri = format!("{name}.m3u8");
+        let rate = resolution.map(|_| 30_000.0 / 1001.0);
+        Variant { uri, peak, average: peak / 2, codecs: vec![codec.into()], resolution, rate }
+    }
+
     #[test]
     fn the_master_playlist_tells_what_was_measured() {
-        let codecs = vec!["avc1.4D401E".into(), "mp4a.40.2".into()];
-        let mut variant = Variant { peak: 342_460, average: 260_367, codecs, resolution: Some((854, 480)) };
+        let mut one = variant("stream", 342_460, Some((854, 480)), "avc1.4D401E");
+        one.codecs.push("mp4a.40.2".into());
         assert_eq!(
-            master(&variant, "stream.m3u8"),
-            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-             #EXT-X-STREAM-INF:BANDWIDTH=342460,AVERAGE-BANDWIDTH=260367,RESOLUTION=854x480,CODECS=\"avc1.4D401E,mp4a.40.2\"\n\
-             stream.m3u8\n"
+            master(&[one], None),
+            "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=342460,AVERAGE-BANDWIDTH=171230,RESOLUTION=854x480,FRAME-RATE=29.970,\
+             CODECS=\"avc1.4D401E,mp4a.40.2\"\nstream.m3u8\n"
         );
-        (variant.resolution, variant.codecs) = (None, vec!["mp4a.40.2".into()]);
-        assert!(!master(&variant, "stream.m3u8").contains("RESOLUTION"));
+        let only_sound = master(&[variant("stream", 130_000, None, "mp4a.40.2")], None);
+        assert!(!only_sound.contains("RESOLUTION") && !only_sound.contains("FRAME-RATE"), "{only_sound}");
+    }
+
+    #[test]
+    fn renditions_that_share_a_sound_are_as_wide_as_both() {
+        let rungs = [("720p", 2_000_000, (1280, 720)), ("480p", 1_000_000, (854, 480))];
+        let rungs = rungs.map(|(name, peak, size)| variant(name, peak, Some(size), "avc1.4D401F"));
+        let sound = variant("audio", 130_000, None, "mp4a.40.2");
+        let text = master(&rungs, Some(&sound));
+        for line in [
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio.m3u8\"",
+            "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1065000,RESOLUTION=1280x720,FRAME-RATE=29.970,\
+             CODECS=\"avc1.4D401F,mp4a.40.2\",AUDIO=\"sound\"",
+        ] {
+            assert!(text.lines().any(|is| is == line), "{line}\n{text}");
+        }
+        assert_eq!(media_uris(&text), ["720p.m3u8", "480p.m3u8", "audio.m3u8"]);
     }
 
     #[test]
     fn the_target_duration_is_no_less_than_a_segments() {
-        assert_eq!(with_target(STREAM), STREAM);
-        let short = "#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:0.4,\na.ts\n#EXT-X-ENDLIST\n";
-        assert_eq!(with_target(short), short.replace(":0\n", ":1\n"));
-        assert!(with_target(&STREAM.replace("2.500000", "6.500000")).contains("#EXT-X-TARGETDURATION:7\n"));
+        let published = |text: &str| Media::parse(text).unwrap().published().1;
+        assert_eq!(published(STREAM), STREAM);
+        assert_eq!(published(&STREAM.replace("#EXT-X-ENDLIST\n", "").replace("VOD", "EVENT")), STREAM);
+        let short = "#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:0.4,\na.ts\n";
+        assert!(published(short).contains("#EXT-X-TARGETDURATION:1\n"));
+        assert!(published(&STREAM.replace("2.500000", "6.500000")).contains("#EXT-X-TARGETDURATION:7\n"));
+    }
+
+    #[test]
+    fn ranges_of_one_file_are_read_and_written() {
+        let text = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n\
+            #EXT-X-MAP:URI=\"stream.mp4\",BYTERANGE=\"824@0\"\n#EXTINF:6.000000,\n#EXT-X-BYTERANGE:500@824\nstream.mp4\n\
+            #EXTINF:2.000000,\n#EXT-X-BYTERANGE:100@1324\nstream.mp4\n#EXT-X-ENDLIST\n";
+        let media = Media::parse(text).unwrap();
+        assert_eq!(media.map.as_ref().unwrap().bytes, Some(Bytes { length: 824, from: 0 }));
+        assert_eq!(media.segments[1].part.bytes, Some(Bytes { length: 100, from: 1324 }));
+        assert_eq!(media.published().1, text);
+        let following = Media::parse(&text.replace("100@1324", "100")).unwrap();
+        assert_eq!(following.segments[1].part.bytes, Some(Bytes { length: 100, from: 1324 }));
+        for none in ["x@0", "1@x", "-1@0", "18446744073709551615@1"] {
+            assert!(Media::parse(&text.replace("100@1324", none)).is_err(), "{none}");
+        }
     }
 
     #[test]

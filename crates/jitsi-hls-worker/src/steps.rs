@@ -142,23 +142,36 @@ impl Turn<'_> {
         }
         let recording = self.entry.recording();
         let (Some(name), Some(print)) = (recording.file.clone(), recording.source) else { return Ok(Ok(())) };
+        let dir = recording.hls_dir();
         let job = Job {
             room: self.entry.room,
             name: name.as_ref(),
             print,
-            dir: &recording.hls_dir(),
+            dir: &dir,
+            settings: &self.worker.config.hls,
+            threads: 1,
             lock: self.lock,
-            log: self.log(),
+            log: self.worker.log,
             stop: self.worker.stop,
         };
-        let failure = match job.make() {
-            Ok(()) => {
+        let failure = match job.plan().and_then(|plan| job.make(&plan)) {
+            Ok(_) => {
+                // Before the rename: a run that dies in between finds HLS that is not there, and makes it anew; the other way
+                // round it would find HLS of which nobody knows what it was made from.
                 self.entry.change(|recording| {
                     recording.hls = Some(Hls { of: Some(print) });
                     recording.starts_anew();
                 })?;
-                let done = format!("Notion updated to HLS. Deleting mp4 room={}", self.entry.room.id());
-                return Ok(self.announce(&done, "ERROR: HLS created but"));
+                match job.put_in_place() {
+                    Ok(()) => {
+                        let done = format!("Notion updated to HLS. Deleting mp4 room={}", self.entry.room.id());
+                        return Ok(self.announce(&done, "ERROR: HLS created but"));
+                    }
+                    Err(failure) => {
+                        self.entry.change(|recording| recording.hls = None)?;
+                        failure
+                    }
+                }
             }
             Err(failure) => failure,
         };

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rec_core::small;
 
 use crate::ffprobe::{self, Facts, Span};
-use crate::playlist::{self, Media};
+use crate::playlist::{self, Media, Part};
 
 /// The largest playlist, in bytes: days of segments.
 const LARGEST: u64 = 8 << 20;
@@ -39,14 +39,24 @@ pub(crate) fn whole(dir: &Path, uri: &str) -> Result<Whole> {
     // A segment's URI is relative to its playlist.
     let base = dir.join(uri);
     let base = base.parent().unwrap_or(dir);
-    let sizes = media.segments.iter().map(|segment| {
-        let path = below(base, &segment.uri)?;
-        let metadata = fs::symlink_metadata(&path).with_context(|| format!("segment {}", segment.uri))?;
-        ensure!(metadata.is_file() && metadata.len() > 0, "segment {} is empty", segment.uri);
-        Ok(metadata.len())
-    });
-    let sizes = sizes.collect::<Result<Vec<_>>>()?;
+    if let Some(map) = &media.map {
+        size(base, map).with_context(|| format!("{uri}: the beginning of its segments"))?;
+    }
+    let sizes = media.segments.iter().map(|segment| size(base, &segment.part)).collect::<Result<Vec<_>>>()?;
     Ok(Whole { uri: uri.to_owned(), media, sizes })
+}
+
+/// Bytes of a part, which is there and not empty.
+pub(crate) fn size(base: &Path, part: &Part) -> Result<u64> {
+    let path = below(base, &part.uri)?;
+    let metadata = fs::symlink_metadata(&path).with_context(|| format!("segment {}", part.uri))?;
+    let (from, end) = match part.bytes {
+        Some(bytes) => (bytes.from, bytes.end().unwrap_or(u64::MAX)),
+        None => (0, metadata.len()),
+    };
+    ensure!(metadata.is_file() && end > from, "segment {} is empty", part.uri);
+    ensure!(end <= metadata.len(), "segment {} is cut: {} bytes of {end}", part.uri, metadata.len());
+    Ok(end - from)
 }
 
 /// Reads a playlist of a directory.
@@ -68,14 +78,61 @@ pub(crate) fn below(dir: &Path, uri: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether a whole playlist has all that its source has. Says what the HLS holds.
-pub(crate) fn matches(dir: &Path, whole: &Whole, source: &Facts, stop: &AtomicBool) -> Result<Facts> {
-    let hls = ffprobe::playlist(dir, &whole.uri, stop)?;
-    compare(source, &hls, whole.media.duration())?;
-    Ok(hls)
+/// Whether whole playlists, together, have all that their source has, and each of them its streams from beginning to end. Says
+/// what each holds.
+pub(crate) fn matches(dir: &Path, playlists: &[Whole], source: &Facts, stop: &AtomicBool) -> Result<Vec<Facts>> {
+    let mut held = Vec::new();
+    for playlist in playlists {
+        let facts = ffprobe::playlist(dir, &playlist.uri, stop)?;
+        compare(source, &facts, playlist.media.duration()).with_context(|| playlist.uri.clone())?;
+        held.push(facts);
+    }
+    let any = |has: fn(&Facts) -> bool| held.iter().any(has);
+    ensure!(source.video.is_none() || any(|facts| facts.video.is_some()), "the HLS has no video, and the MP4 has");
+    ensure!(source.audio.is_none() || any(|facts| facts.audio.is_some()), "the HLS has no audio, and the MP4 has");
+    Ok(held)
 }
 
-/// The promise, stream by stream. `listed` is the sum of the playlist's durations.
+/// What whole playlists of a damaged recording hold: something, and no more than the recording.
+pub(crate) fn decodable(dir: &Path, playlists: &[Whole], source: &Facts, stop: &AtomicBool) -> Result<Vec<Facts>> {
+    let held = playlists.iter().map(|playlist| {
+        let facts = ffprobe::playlist(dir, &playlist.uri, stop)?;
+        let seconds = facts.duration;
+        ensure!(seconds > 0.0, "nothing of it could be decoded");
+        ensure!(seconds <= source.duration + tolerance(source.duration), "{} is longer than the MP4", playlist.uri);
+        Ok(facts)
+    });
+    held.collect()
+}
+
+/// Whether renditions of one picture are cut at the same times, so that a player can go from one to another at each cut
+/// (RFC 8216 §6.2.4). Half of a frame at 10 frames a second is the same time.
+pub(crate) fn aligned(rungs: &[Whole]) -> Result<()> {
+    let cuts = |whole: &Whole| {
+        let ends = whole.media.segments.iter().scan(0.0, |at, segment| {
+            *at += segment.duration;
+            Some(*at)
+        });
+        ends.collect::<Vec<_>>()
+    };
+    let Some((first, others)) = rungs.split_first() else { return Ok(()) };
+    let wanted = cuts(first);
+    for other in others {
+        let cuts = cuts(other);
+        let same = |(one, other): (&f64, &f64)| (one - other).abs() <= 0.05;
+        // The last one ends where the rendition does, which is no cut.
+        let inner = wanted.len().saturating_sub(1);
+        ensure!(
+            cuts.len() == wanted.len() && wanted[..inner].iter().zip(&cuts[..inner]).all(same),
+            "{} is not cut where {} is",
+            other.uri,
+            first.uri
+        );
+    }
+    Ok(())
+}
+
+/// The promise for one playlist, stream by stream. `listed` is the sum of its durations.
 fn compare(source: &Facts, hls: &Facts, listed: f64) -> Result<()> {
     let video = |facts: &Facts| facts.video.as_ref().map(|video| video.span);
     let audio = |facts: &Facts| facts.audio.as_ref().map(|audio| audio.span);
@@ -91,9 +148,8 @@ fn compare(source: &Facts, hls: &Facts, listed: f64) -> Result<()> {
         match (source, hls) {
             (Some(_), Some(None)) => bail!("its {kind} is empty"),
             (Some(Some(source)), Some(Some(hls))) => covers(kind, source, hls, tolerance)?,
-            // Not there; or the container does not say how long it is, and the whole is as long as it should be.
-            (None, None) | (Some(None), Some(Some(_))) => {}
-            (Some(_), None) => bail!("the HLS has no {kind}, and the MP4 has"),
+            // In another playlist; or the container does not say how long it is, and the whole is as long as it should be.
+            (_, None) | (Some(None), Some(Some(_))) => {}
             (None, Some(_)) => bail!("the HLS has {kind}, and the MP4 has none"),
         }
     }
@@ -129,8 +185,8 @@ mod tests {
         Facts {
             duration: video.unwrap_or(0.0).max(audio.unwrap_or(0.0)),
             video: video.map(|ends| Video { span: Some(Span { begins: 0.0, ends }), ..Video::default() }),
-            audio: audio.map(|ends| Audio { span: Some(Span { begins: 0.0, ends }) }),
-            more: Vec::new(),
+            audio: audio.map(|ends| Audio { span: Some(Span { begins: 0.0, ends }), ..Audio::default() }),
+            ..Facts::default()
         }
     }
 
@@ -145,8 +201,6 @@ mod tests {
             ("video ends early", facts(Some(6.0), Some(20.0)), 20.0, false),
             ("audio ends early", facts(Some(20.0), Some(6.0)), 20.0, false),
             ("the playlist leaves out what is in the segments", facts(Some(20.0), Some(20.0)), 6.0, false),
-            ("no audio", facts(Some(20.0), None), 20.0, false),
-            ("no video", facts(None, Some(20.0)), 20.0, false),
             ("longer than its source", facts(Some(25.0), Some(25.0)), 25.0, false),
         ];
         for (name, hls, listed, wanted) in cases {
@@ -155,7 +209,7 @@ mod tests {
         let empty = Facts { video: Some(Video::default()), ..facts(None, Some(0.9)) };
         assert!(compare(&facts(Some(0.9), Some(0.9)), &empty, 0.9).is_err(), "no packet at all");
         let late = |begins| Facts {
-            audio: Some(Audio { span: Some(Span { begins, ends: 20.0 }) }),
+            audio: Some(Audio { span: Some(Span { begins, ends: 20.0 }), ..Audio::default() }),
             ..facts(Some(20.0), None)
         };
         assert!(compare(&late(5.0), &both, 20.0).is_ok(), "filled up with silence");
@@ -195,6 +249,10 @@ mod tests {
         assert!(why().contains("a.ts is empty"));
         put("a.ts", "x");
         assert_eq!(complete(dir.path()).unwrap()[0].sizes, [1]);
+        put("stream.m3u8", "#EXTM3U\n#EXTINF:6,\n#EXT-X-BYTERANGE:1@1\na.ts\n#EXT-X-ENDLIST\n");
+        assert!(why().contains("a.ts is cut: 1 bytes of 2"), "{}", why());
+        put("stream.m3u8", "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6,\na.ts\n#EXT-X-ENDLIST\n");
+        assert!(why().contains("segment init.mp4"), "{}", why());
         put("stream.m3u8", "#EXTM3U\n#EXTINF:6,\n../a.ts\n#EXT-X-ENDLIST\n");
         assert!(why().contains("../a.ts lies outside"));
     }
