@@ -42,7 +42,7 @@ fn one_signal_ends_a_worker_in_mid_encode_and_the_room_is_as_before() {
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
         let lines = [
             "Process room=daily-standup mp4=meeting.mp4",
-            "Stopped room=daily-standup mp4=meeting.mp4: the next run begins it anew",
+            "Stopped room=daily-standup mp4=meeting.mp4: the next run goes on with it",
             "Stopped by a signal; the next run goes on.",
         ];
         assert_eq!(out.messages(), lines, "{name}");

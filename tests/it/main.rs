@@ -31,6 +31,8 @@ mod notion_rows;
 mod notion_tls;
 mod pipeline;
 mod rec_url;
+mod resume;
+mod salvage;
 mod together;
 mod urls;
 mod worker_kept;

@@ -165,9 +165,7 @@ impl Publisher<'_> {
     fn send(&self, entry: &mut Entry<'_>, status: Status) -> Result<PageId, Trouble> {
         let url = self.url(entry, Provider::Mp4);
         let date = entry.recording().source.map(|source| source.date()).unwrap_or_default();
-        let name = entry.room.name();
-        let prefix = &self.config.name_prefix;
-        let title = if prefix.is_empty() { name.clone() } else { format!("{prefix} {name}") };
+        let (name, title) = (entry.room.name(), self.title(entry));
         let row =
             notion::Row { title: &title, date: &date, url: &url.full(), room: &name, status, provider: Provider::Mp4 };
         let create = Create { sent: OffsetDateTime::now_utc(), url: url.bare().to_owned(), refused: false };
@@ -181,6 +179,12 @@ impl Publisher<'_> {
             entry.change(|recording| recording.create = remains).map_err(Trouble::Disk)?;
             Err(error.into())
         })
+    }
+
+    /// What the row is called.
+    fn title(&self, entry: &Entry<'_>) -> String {
+        let (prefix, name) = (&self.config.name_prefix, entry.room.name());
+        if prefix.is_empty() { name } else { format!("{prefix} {name}") }
     }
 
     /// Sees to it that a lost create would show up in a query by now: true where that took a wait.
@@ -242,7 +246,11 @@ impl Publisher<'_> {
             return Ok(());
         }
         let url = self.url(entry, row.provider);
-        self.client.update(&page, &Change { url: &url.full(), provider: row.provider, status: row.status })?;
+        // Nobody should take half a meeting for all of it.
+        let title = (row.provider == Provider::Hls && entry.recording().damage.is_some())
+            .then(|| format!("{} (damaged)", self.title(entry)));
+        let change = Change { title: title.as_deref(), url: &url.full(), provider: row.provider, status: row.status };
+        self.client.update(&page, &change)?;
         entry.change(|recording| recording.row = Some(row)).map_err(Trouble::Disk)
     }
 }

@@ -98,6 +98,12 @@ pub struct Recording {
     /// Its HLS, verified and in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hls: Option<Hls>,
+    /// What is wrong with the MP4, where its HLS holds only what could be decoded of it: then the MP4 is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
+    /// It was tried to make HLS of what can be decoded of it, in vain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub salvaged: bool,
     /// When the MP4 was removed.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub removed: Option<OffsetDateTime>,
@@ -233,6 +239,8 @@ impl Recording {
             page_id: None,
             row: None,
             hls: None,
+            damage: None,
+            salvaged: false,
             removed: None,
             failures: 0,
             interruptions: 0,
@@ -268,6 +276,7 @@ impl Recording {
     /// Forgets what went wrong before.
     pub fn starts_anew(&mut self) {
         (self.failures, self.interruptions, self.error, self.given_up) = (0, 0, None, false);
+        (self.damage, self.salvaged) = (None, false);
     }
 
     /// The name of its HLS directory.

@@ -188,6 +188,8 @@ impl Encode<'_> {
         command.args(["-hls_playlist_type", "event", "-hls_segment_type", kind]);
         command.args(["-hls_flags", if recipe.single_file { "single_file" } else { "temp_file" }]);
         if let Some(resume) = self.resume {
+            // What is passed on begins at its time too, and not at the keyframe that ffmpeg went back to.
+            command.args(["-copypriorss", "0"]);
             command.args(["-start_number", &resume.segments.to_string()]);
         }
         if recipe.is_apart() {
@@ -360,7 +362,7 @@ mod tests {
             "-force_key_frames:v:0 expr:gte(t,(5+n_forced)*6) ",
             "-map 1:a:0 -c:a copy ",
             "-hls_time 5.5 ",
-            "-start_number 5 ",
+            "-copypriorss 0 -start_number 5 ",
         ] {
             assert!(args.contains(part), "{part}\n{args}");
         }

@@ -114,7 +114,7 @@ impl Job<'_> {
             if matches!(failure, Failure::Input(_)) && is_full(&tmp) {
                 made = Err(no_space(&tmp));
             }
-            if !(matches!(made, Err(Failure::Stopped | Failure::Interrupted(_))) && resume::has_journal(&tmp)) {
+            if !(matches!(made, Err(Failure::Stopped | Failure::Interrupted(_))) && resume::is_begun(&tmp)) {
                 // What cannot be removed now, the next run removes.
                 let _ = remove_tree(&tmp);
             }
@@ -131,9 +131,17 @@ impl Job<'_> {
     fn build(&self, plan: &Plan, earlier: Option<&Earlier>) -> Result<Made, Failure> {
         let tmp = self.tmp();
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
-        let damage = self.encode(plan, earlier)?;
+        let mut damage = self.encode(plan, earlier)?;
         close_playlists(&tmp, &plan.recipe, kept).map_err(|error| self.input(&error))?;
-        let (variants, sound) = self.verify(plan, damage.is_some()).map_err(|error| self.input(&error))?;
+        let mut verified = self.verify(plan, damage.is_some()).map_err(|error| self.input(&error));
+        if let (Err(Failure::Input(lacks)), None, true) =
+            (&verified, &damage, self.settings.accept_damaged && !is_full(&tmp))
+        {
+            // A file that was cut ends without an error.
+            damage = Some(lacks.clone());
+            verified = self.verify(plan, true).map_err(|error| self.input(&error));
+        }
+        let (variants, sound) = verified?;
         let master = playlist::master(&variants, sound.as_ref());
         fs::write(tmp.join("master.m3u8"), master)
             .and_then(|()| resume::remove_journal(&tmp))
@@ -300,10 +308,12 @@ fn no_space(tmp: &Path) -> Failure {
 
 /// Whether a directory's disk, or this user's part of it, has no room for another mebibyte.
 fn is_full(dir: &Path) -> bool {
-    let written = File::create(dir.join("space")).and_then(|mut file| {
+    let space = dir.join("space");
+    let written = File::create(&space).and_then(|mut file| {
         file.write_all(&vec![1; 1 << 20])?;
         file.sync_all()
     });
+    let _ = fs::remove_file(space);
     written.is_err_and(|error| durable::is_full(&error))
 }
 

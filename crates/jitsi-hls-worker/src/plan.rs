@@ -32,8 +32,27 @@ pub(crate) struct Facts<'a> {
     pub(crate) hls_dir: bool,
     /// Whether a master playlist is in it.
     pub(crate) master: bool,
-    /// Whether a person named the directory: then what was given up is tried again.
-    pub(crate) named: bool,
+    pub(crate) retry: Retry,
+}
+
+/// Which of those that were given up are tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    Nothing,
+    /// What has not been tried with HLS of what can be decoded.
+    Salvage,
+    /// Everything: a person named the directory.
+    Everything,
+}
+
+impl Retry {
+    fn includes(self, recording: &Recording) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Salvage => !recording.salvaged && !recording.row_gone,
+            Self::Everything => true,
+        }
+    }
 }
 
 /// What the row of a published recording says.
@@ -43,17 +62,17 @@ pub(crate) const ERROR: Row = Row { provider: Provider::Mp4, status: Status::Err
 
 /// Decides.
 pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
-    if recording.row_gone && !facts.named {
+    if recording.row_gone && !facts.retry.includes(recording) {
         return Step::Rest;
     }
     let told = recording.row == Some(PUBLISHED);
     let Some(mp4) = facts.mp4 else {
         // No MP4: only a row may be missing its last word.
         let hls = recording.hls.is_some() || facts.master;
-        let silent = recording.page_id.is_none() || told || recording.given_up && !facts.named;
+        let silent = recording.page_id.is_none() || told || recording.given_up && facts.retry != Retry::Everything;
         return if hls && !silent { Step::Publish } else { Step::Rest };
     };
-    let given_up = recording.given_up && !facts.named;
+    let given_up = recording.given_up && !facts.retry.includes(recording);
     match (&recording.page_id, recording.hls) {
         (None, _) if recording.given_up => Step::MakeRow(Status::Error),
         (None, _) => Step::MakeRow(Status::Recorded),
@@ -62,7 +81,7 @@ pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
         (Some(_), None) if facts.hls_dir => Step::Inherit,
         (Some(_), None) => Step::Encode,
         (Some(_), Some(_)) if !told => Step::Publish,
-        (Some(_), Some(hls)) if hls.of == Some(mp4.print) => Step::Remove,
+        (Some(_), Some(hls)) if hls.of == Some(mp4.print) && recording.damage.is_none() => Step::Remove,
         (Some(_), Some(_)) => Step::Rest,
     }
 }
@@ -89,8 +108,31 @@ mod tests {
 
     fn step(edit: impl FnOnce(&mut Recording), here: bool, hls: bool, named: bool) -> Step {
         let mp4 = mp4();
-        let facts = Facts { mp4: here.then_some(&mp4), hls_dir: hls, master: hls, named };
+        let facts = Facts {
+            mp4: here.then_some(&mp4),
+            hls_dir: hls,
+            master: hls,
+            retry: if named { Retry::Everything } else { Retry::Nothing },
+        };
         next(&recording(edit), &facts)
+    }
+
+    #[test]
+    fn what_is_damaged_is_salvaged_once_if_that_is_wanted_and_its_mp4_stays() {
+        let (mp4, damage) = (mp4(), Some("it is cut".to_owned()));
+        let next = |edit: Edit, salvage| {
+            let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
+            next(&recording(edit), &Facts { mp4: Some(&mp4), hls_dir: false, master: false, retry })
+        };
+        let given_up: Edit = |r| (r.row, r.given_up) = (Some(ERROR), true);
+        assert_eq!((next(given_up, false), next(given_up, true)), (Step::Rest, Step::Encode));
+        assert_eq!(next(|r| (r.row, r.given_up, r.salvaged) = (Some(ERROR), true, true), true), Step::Rest);
+        let published = |damage: Option<String>| {
+            let hls = Some(Hls { of: Some(mp4.print) });
+            let recording = recording(|r| (r.row, r.hls, r.damage) = (Some(PUBLISHED), hls, damage));
+            super::next(&recording, &Facts { mp4: Some(&mp4), hls_dir: true, master: true, retry: Retry::Everything })
+        };
+        assert_eq!((published(None), published(damage)), (Step::Remove, Step::Rest));
     }
 
     type Edit = fn(&mut Recording);

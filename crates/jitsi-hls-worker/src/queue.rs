@@ -13,7 +13,7 @@ use rec_core::text::shown;
 use walkdir::WalkDir;
 
 use crate::hls;
-use crate::plan::{self, Facts, Step};
+use crate::plan::{self, Facts, Retry, Step};
 
 /// The rooms: the real first-level directories of the root, by name. The root itself may be a link.
 pub(crate) fn rooms(root: &Path) -> Result<Vec<Room>> {
@@ -37,14 +37,18 @@ pub(crate) struct Glance {
     pub(crate) has_state: bool,
     pub(crate) has_id: bool,
     litter: bool,
+    retry: Retry,
     /// Names of directories, `v0` among them.
     dirs: Vec<OsString>,
 }
 
 impl Glance {
-    /// One pass over the directory; only MP4s cost a stat.
-    pub(crate) fn at(room: &Room) -> Result<Self> {
-        let mut glance = Self { mp4s: Vec::new(), has_state: false, has_id: false, litter: false, dirs: Vec::new() };
+    /// One pass over the directory; only MP4s cost a stat. `salvage` is whether HLS of what can be decoded of a damaged MP4 is
+    /// wanted.
+    pub(crate) fn at(room: &Room, salvage: bool) -> Result<Self> {
+        let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
+        let mut glance =
+            Self { mp4s: Vec::new(), has_state: false, has_id: false, litter: false, retry, dirs: Vec::new() };
         for entry in fs::read_dir(&room.dir).with_context(|| format!("list {}", shown(&room.dir)))? {
             let entry = entry.with_context(|| format!("list {}", shown(&room.dir)))?;
             let name = entry.file_name();
@@ -78,7 +82,7 @@ impl Glance {
             mp4: self.mp4s.iter().find(|mp4| recording.is_of(mp4)),
             hls_dir,
             master: hls_dir && recording.hls.is_none() && room.path(dir).join("master.m3u8").is_file(),
-            named,
+            retry: if named { Retry::Everything } else { self.retry },
         }
     }
 }

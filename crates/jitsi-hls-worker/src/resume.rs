@@ -30,7 +30,7 @@ const JOURNAL: &str = "resume.json";
 const LARGEST: u64 = 32 << 20;
 
 /// How often segments are made to last: what a kill costs at most, besides the segment that was begun.
-const INTERVAL: Duration = Duration::from_secs(20);
+const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Half of a frame of AAC at 48 kHz, in seconds: times are compared with that much room.
 const HALF_A_FRAME: f64 = 0.010;
@@ -123,7 +123,7 @@ impl<'a> Checkpoints<'a> {
 }
 
 /// Whether a directory holds an encode that may be taken up again.
-pub(crate) fn has_journal(cwd: &Path) -> bool {
+pub(crate) fn is_begun(cwd: &Path) -> bool {
     cwd.join(JOURNAL).is_file()
 }
 
@@ -207,12 +207,11 @@ fn resume(cwd: &Path, recipe: &Recipe, source: &Facts, kept: &[Vec<Segment>], st
 fn end_of_sound(cwd: &Path, segments: &[Segment], stop: &AtomicBool) -> Option<f64> {
     const LAST: &str = "last.m3u8";
     let (last, before) = segments.split_last()?;
-    let list = Media { segments: vec![last.clone()], ..Media::default() }.published().1;
-    fs::write(cwd.join(LAST), list).ok()?;
+    let text = Media { segments: vec![last.clone()], ..Media::default() }.published().1;
+    fs::write(cwd.join(LAST), text).ok()?;
     let facts = ffprobe::playlist(cwd, LAST, stop).ok()?;
     let (picture, sound) = (facts.video?.span?, facts.audio?.span?);
-    let before: f64 = before.iter().map(|segment| segment.duration).sum();
-    Some(before + sound.ends - picture.begins)
+    Some(before.iter().map(|segment| segment.duration).sum::<f64>() + sound.ends - picture.begins)
 }
 
 /// Removes all but the kept segments and the journal.

@@ -1,6 +1,6 @@
 //! One room: look, lock, and take each of its recordings as far as it goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use rec_core::text::shown;
 use crate::hls;
 use crate::plan::{self, Step};
 use crate::queue::{self, Glance, Look, Unfinalized};
+use crate::resume;
 use crate::steps::{End, Turn};
 
 /// How long Notion may take for one recording.
@@ -42,6 +43,14 @@ pub(crate) struct Worker<'a> {
     pub(crate) named: bool,
 }
 
+/// Removes what runs that were killed have left half made, but for what is kept.
+fn sweep(room: &Room, keep: fn(&Path) -> bool) -> Result<()> {
+    for litter in hls::litter(room).into_iter().filter(|litter| !keep(litter)) {
+        hls::remove_tree(&litter).with_context(|| format!("remove {}", shown(&litter)))?;
+    }
+    Ok(())
+}
+
 impl Worker<'_> {
     /// The rooms that a person named. What is none is said, and the others have their turn all the same.
     pub(crate) fn locate(&self, dirs: &[PathBuf]) -> (Vec<Room>, Exit) {
@@ -60,7 +69,7 @@ impl Worker<'_> {
 
     /// One room's turn.
     pub(crate) fn work(&self, room: &Room) -> Result<End> {
-        let glance = Glance::at(room)?;
+        let glance = Glance::at(room, self.config.hls.accept_damaged)?;
         let state = if glance.has_state { State::load(room)? } else { None };
         let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
         match queue::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
@@ -86,10 +95,13 @@ impl Worker<'_> {
             return Ok(if self.named { Exit::Later } else { Exit::Done }.into());
         };
         room.sweep();
-        for litter in hls::litter(room) {
-            hls::remove_tree(&litter).with_context(|| format!("remove {}", shown(&litter)))?;
+        sweep(room, resume::is_begun)?;
+        let end = self.locked(room, &lock)?;
+        if matches!(end, End::Exit(Exit::Done)) {
+            // Begun for an MP4 that has gone, say.
+            sweep(room, |_| false)?;
         }
-        self.locked(room, &lock)
+        Ok(end)
     }
 
     /// Why nothing is done for a room: said where a person named it, and of what was given up to those who want to know more.
@@ -139,7 +151,7 @@ impl Worker<'_> {
         let (mut exit, mut unsettled, mut over, mut last) = (Exit::Done, None, Vec::new(), None);
         loop {
             // Anew after each step: another MP4 may have come while ffmpeg was at work.
-            let glance = Glance::at(room)?;
+            let glance = Glance::at(room, self.config.hls.accept_damaged)?;
             let mut state = self.load(room, &glance)?;
             let next = state.recordings.iter().enumerate().filter(|(index, _)| !over.contains(index)).find_map(
                 |(index, recording)| match plan::next(recording, &glance.facts(room, recording, self.named)) {

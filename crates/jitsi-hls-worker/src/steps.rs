@@ -11,7 +11,7 @@ use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
-use rec_core::mp4::Shape;
+use rec_core::mp4::{Damage, Shape};
 use rec_core::notion::{Provider, Status};
 use rec_core::recording::{Fingerprint, Mp4};
 use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Row};
@@ -119,8 +119,17 @@ impl Turn<'_> {
             return Ok(Err(Exit::Later.into()));
         }
         let Shape::Damaged(damage) = shape else { return Ok(Ok(())) };
+        let accepted = self.worker.config.hls.accept_damaged;
+        if accepted && matches!(damage, Damage::Cut { .. }) {
+            // Its index is there, and some of what that tells of.
+            return Ok(Ok(()));
+        }
         self.log().error(&format!("ERROR: {} cannot be played: {damage}; the file is kept", self.shown()));
-        self.entry.change(|recording| (recording.error, recording.given_up) = (Some(damage.to_string()), true))?;
+        self.entry.change(|recording| {
+            (recording.error, recording.given_up) = (Some(damage.to_string()), true);
+            // Nothing of it can be decoded, which is the same in every run.
+            recording.salvaged = accepted;
+        })?;
         Ok(Err(Exit::Failed.into()))
     }
 
@@ -155,20 +164,25 @@ impl Turn<'_> {
             stop: self.worker.stop,
         };
         let failure = match job.plan().and_then(|plan| job.make(&plan)) {
-            Ok(_) => {
+            Ok(made) => {
                 // Before the rename: a run that dies in between finds HLS that is not there, and makes it anew; the other way
                 // round it would find HLS of which nobody knows what it was made from.
                 self.entry.change(|recording| {
                     recording.hls = Some(Hls { of: Some(print) });
                     recording.starts_anew();
+                    recording.damage = made.damage;
                 })?;
                 match job.put_in_place() {
                     Ok(()) => {
-                        let done = format!("Notion updated to HLS. Deleting mp4 room={}", self.entry.room.id());
+                        let id = self.entry.room.id();
+                        let done = match &self.entry.recording().damage {
+                            None => format!("Notion updated to HLS. Deleting mp4 room={id}"),
+                            Some(damage) => format!("Notion updated to HLS. Damaged mp4 kept room={id}: {damage}"),
+                        };
                         return Ok(self.announce(&done, "ERROR: HLS created but"));
                     }
                     Err(failure) => {
-                        self.entry.change(|recording| recording.hls = None)?;
+                        self.entry.change(|recording| (recording.hls, recording.damage) = (None, None))?;
                         failure
                     }
                 }
@@ -177,7 +191,7 @@ impl Turn<'_> {
         };
         Ok(Err(match failure {
             Failure::Stopped => {
-                self.log().line(&format!("Stopped {}: the next run begins it anew", self.shown()));
+                self.log().line(&format!("Stopped {}: the next run goes on with it", self.shown()));
                 Exit::Later.into()
             }
             Failure::Changed => {
@@ -197,6 +211,7 @@ impl Turn<'_> {
     /// not seem to be the cause.
     fn failed(&mut self, why: &str, cause: Cause) -> Result<End> {
         let (mut tries, mut most) = (0, 0);
+        let salvage = self.worker.config.hls.accept_damaged && cause == Cause::Input;
         self.entry.change(|recording| {
             let count = match cause {
                 Cause::Input => &mut recording.failures,
@@ -205,7 +220,8 @@ impl Turn<'_> {
             *count += 1;
             most = if cause == Cause::Input { MOST_FAILURES } else { MOST_INTERRUPTIONS };
             tries = *count;
-            recording.given_up = tries >= most;
+            recording.given_up |= tries >= most;
+            recording.salvaged = salvage && recording.given_up;
             recording.error = Some(why.to_owned());
         })?;
         let dir = shown(&self.entry.room.dir);
@@ -277,6 +293,9 @@ impl Turn<'_> {
         }
         let id = self.entry.room.id();
         let done = match self.mp4()? {
+            Some(_) if self.entry.recording().damage.is_some() => {
+                format!("HLS exists. Notion updated. Damaged mp4 kept {}", self.entry.shown())
+            }
             Some(_) => format!("HLS exists. Notion updated. Deleting mp4 {}", self.entry.shown()),
             None => format!("HLS exists. Notion ok. No mp4 to delete room={id}"),
         };

@@ -209,6 +209,8 @@ pub struct Row<'a> {
 /// What becomes of a row; its other columns stay as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
+    /// The column Name, where it is to be another.
+    pub title: Option<&'a str>,
     /// The column Recording URL.
     pub url: &'a str,
     /// The column Provider.

@@ -23,6 +23,9 @@ pub(super) fn create(row: &Row<'_>, parent: &Value, schema: &Schema) -> Value {
 /// `PATCH /v1/pages/{id}`: with every column, the scripts' body, key for key.
 pub(super) fn update(change: &Change<'_>, schema: &Schema) -> Value {
     let mut columns = Map::new();
+    if let Some(title) = change.title {
+        columns.insert(NAME.into(), json!({"title": text(title)}));
+    }
     columns.insert(URL.into(), json!({"url": change.url}));
     put(&mut columns, PROVIDER, schema.provider, change.provider.as_str());
     put(&mut columns, STATUS, schema.status, change.status.as_str());
@@ -107,7 +110,12 @@ mod tests {
         );
         assert_eq!(create(&ROW, &parent, &full()).to_string(), scripts);
 
-        let change = Change { url: "https://rec.example.org/x", provider: Provider::Hls, status: Status::Published };
+        let change = Change {
+            title: None,
+            url: "https://rec.example.org/x",
+            provider: Provider::Hls,
+            status: Status::Published,
+        };
         let scripts = concat!(
             r#"{"properties":{"Recording URL":{"url":"https://rec.example.org/x"},"#,
             r#""Provider":{"select":{"name":"hls"}},"Status":{"select":{"name":"published"}}}}"#

@@ -21,8 +21,12 @@ pub(crate) const ROW: Row<'static> = Row {
     status: Status::Recorded,
     provider: Provider::Mp4,
 };
-pub(crate) const CHANGE: Change<'static> =
-    Change { url: "https://rec.example.org/v0/master.m3u8", provider: Provider::Hls, status: Status::Published };
+pub(crate) const CHANGE: Change<'static> = Change {
+    title: None,
+    url: "https://rec.example.org/v0/master.m3u8",
+    provider: Provider::Hls,
+    status: Status::Published,
+};
 
 /// What the server does with one request.
 #[derive(Clone)]
