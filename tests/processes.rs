@@ -72,6 +72,11 @@ pub fn alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != "Z")
 }
 
+/// Whether a process has been stopped by a signal.
+pub fn is_frozen(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state == "T")
+}
+
 /// The children of a process.
 pub fn children(pid: u32) -> Vec<u32> {
     all().filter(|child| stat(*child).is_some_and(|(_, parent)| parent == pid)).collect()

@@ -35,5 +35,6 @@ mod resume;
 mod salvage;
 mod together;
 mod urls;
+mod window;
 mod worker_kept;
 mod worker_kept_run;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::ffprobe::{Facts, beside};
-use crate::run::{Ended, run};
+use crate::run::{Ended, Watch, run};
 
 /// Pictures are compared at this size, in shades of grey.
 const PICTURE: &str = "setpts=PTS-STARTPTS,fps=1,scale=160:90,format=gray";
@@ -118,7 +118,8 @@ fn ffmpeg(dir: &Path) -> Command {
 /// The numbers in a command's output.
 fn numbers(command: &mut Command, stop: &AtomicBool, read: fn(&str) -> Option<f64>) -> Result<(Vec<f64>, Ended)> {
     let mut numbers = Vec::new();
-    let ended = run(command, stop, PATIENCE, |line| read(line).map(|number| numbers.push(number)).is_some())?;
+    let ended =
+        run(command, &Watch::new(stop, PATIENCE), |line| read(line).map(|number| numbers.push(number)).is_some())?;
     Ok((numbers, ended.of_the_file()?))
 }
 

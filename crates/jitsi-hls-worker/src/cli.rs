@@ -10,8 +10,8 @@ const PROFILE_HELP: &str = "Make these renditions in this run: 480p, abr, source
 
 /// Turn recordings into HLS, point their rows at it, and remove the MP4 when that is safe
 ///
-/// Looks at every directory of RECORDINGS_ROOT, or only at those named. A directory that is named is also tried again where
-/// it had been given up.
+/// Looks at every directory of RECORDINGS_ROOT while its window is open, or only at those named. A directory that is named
+/// is worked on at any hour, and tried again where it had been given up.
 ///
 /// Exit status: 0 done or nothing to do, 1 a person is needed, 2 usage, 75 the next run goes on.
 #[derive(Parser, Debug)]

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -15,10 +14,10 @@ use rec_core::lock::Lock;
 use crate::ffprobe::{Facts, Video, beside};
 use crate::recipe::{Cuts, How, Recipe, Rung, Sound};
 use crate::resume::Resume;
-use crate::run::{Ended, run};
+use crate::run::{Ended, Watch, run};
 
 /// ffmpeg says twice a second how far it is. Five minutes in which that does not change are a hang.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// An encode of the MP4 `name` in the directory above `cwd` into segments and playlists in `cwd`.
 pub(crate) struct Encode<'a> {
@@ -240,14 +239,14 @@ pub(crate) fn has_zscale() -> bool {
 pub(crate) fn encode(
     command: &mut Command,
     lock: &Lock,
-    stop: &AtomicBool,
+    watch: &Watch<'_>,
     report: impl Fn(f64),
     mut tick: impl FnMut(),
 ) -> Result<Ended> {
     command.stdin(lock.as_stdin()?);
     let begun = Instant::now();
     let (mut done, mut next_report) = (0.0, Duration::from_secs(16));
-    run(command, stop, PATIENCE, |line| {
+    run(command, watch, |line| {
         let Some(now) = out_time(line) else { return false };
         tick();
         let progress = now > done;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::run::run;
+use crate::run::{Watch, run};
 
 /// ffprobe reads headers of a local file, or as many packets a second as the disk gives: a minute without a line is a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,7 +104,7 @@ pub(crate) fn source(room: &Path, name: &OsStr, stop: &AtomicBool) -> Result<Fac
         .args(["-of", "json"])
         .arg(here(name));
     let mut json = String::new();
-    let ended = run(&mut command, stop, PATIENCE, |line| {
+    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| {
         json.push_str(line);
         true
     })?;
@@ -194,7 +194,7 @@ pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool)
     command.args(["-f", "mov", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]);
     command.arg(here(name));
     let mut keyframes = Vec::new();
-    let ended = run(&mut command, stop, PATIENCE, |line| {
+    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| {
         let keyframe = line.split_once(',').filter(|(_, flags)| flags.starts_with('K'));
         keyframes.extend(keyframe.and_then(|(time, _)| time.parse::<f64>().ok()).map(|time| time - film));
         true
@@ -222,7 +222,7 @@ pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Fact
         .args(["-of", "compact=nokey=0"])
         .arg(format!("file:{name}"));
     let mut measure = Measure::default();
-    let ended = run(&mut command, stop, PATIENCE, |line| measure.line(line).is_some())?;
+    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| measure.line(line).is_some())?;
     let ended = ended.of_the_file()?;
     if !ended.is_clean() {
         bail!("ffprobe {name}: {}", ended.reason());

@@ -17,10 +17,11 @@ use walkdir::WalkDir;
 
 use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
+use crate::hours::Hours;
 use crate::playlist::{self, Media, Segment, Variant};
 use crate::recipe::{self, How, Recipe};
 use crate::resume::{self, Checkpoints, Earlier};
-use crate::run::Interrupted;
+use crate::run::{self, Interrupted, Shift, Watch};
 use crate::verify::{self, Whole};
 
 /// Why there is no HLS.
@@ -36,6 +37,8 @@ pub(crate) enum Failure {
     Changed,
     /// We were asked to stop.
     Stopped,
+    /// The window has closed, as this says.
+    Closed(String),
 }
 
 /// The making of one recording's HLS.
@@ -53,6 +56,8 @@ pub(crate) struct Job<'a> {
     pub(crate) lock: &'a Lock,
     pub(crate) log: &'a Log,
     pub(crate) stop: &'a AtomicBool,
+    /// The hours that the encode keeps.
+    pub(crate) hours: Option<&'a Hours>,
 }
 
 /// What is to be made, and of what.
@@ -114,7 +119,9 @@ impl Job<'_> {
             if matches!(failure, Failure::Input(_)) && is_full(&tmp) {
                 made = Err(no_space(&tmp));
             }
-            if !(matches!(made, Err(Failure::Stopped | Failure::Interrupted(_))) && resume::is_begun(&tmp)) {
+            if !(matches!(made, Err(Failure::Stopped | Failure::Closed(_) | Failure::Interrupted(_)))
+                && resume::is_begun(&tmp))
+            {
                 // What cannot be removed now, the next run removes.
                 let _ = remove_tree(&tmp);
             }
@@ -168,15 +175,26 @@ impl Job<'_> {
         };
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut checkpoints = Checkpoints::new(&tmp, self.print, recipe, kept);
-        let ended = ffmpeg::encode(&mut encode.command(), self.lock, self.stop, report, || checkpoints.tick())
+        let tell =
+            |what: &str| self.log.line(&format!("Encode room={} file={}: {what}", self.room.id(), shown(self.name)));
+        let watch = Watch {
+            stop: self.stop,
+            patience: ffmpeg::PATIENCE,
+            limit: Some(run::limit(source.duration, self.settings.time_factor)),
+            shift: self.hours.map(|hours| Shift { hours, tell: &tell }),
+        };
+        let ended = ffmpeg::encode(&mut encode.command(), self.lock, &watch, report, || checkpoints.tick())
             .map_err(|error| Failure::Host(format!("{error:#}")))?;
-        let interrupted = self.stop.load(Ordering::Relaxed) || ended.was_killed();
+        let closed = if let run::How::Closed(why) = &ended.how { Some(why.clone()) } else { None };
+        let interrupted = self.stop.load(Ordering::Relaxed) || ended.was_killed() || closed.is_some();
         if interrupted {
             // All that there is, and not only what was there at the last checkpoint.
             let _ = checkpoints.make();
         }
         if self.stop.load(Ordering::Relaxed) {
             Err(Failure::Stopped)
+        } else if let Some(why) = closed {
+            Err(Failure::Closed(why))
         } else if ended.is_disk_full() {
             Err(no_space(&tmp))
         } else if ended.was_killed() || ended.host_trouble().is_some() {

@@ -5,6 +5,7 @@ mod cli;
 mod ffmpeg;
 mod ffprobe;
 mod hls;
+mod hours;
 mod inherit;
 mod pass;
 mod plan;
@@ -18,6 +19,7 @@ mod signals;
 mod steps;
 mod telling;
 mod verify;
+mod window;
 
 use std::process::ExitCode;
 

@@ -10,11 +10,12 @@ use rec_core::deadline::Deadline;
 use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::lock::Lock;
-use rec_core::log::Log;
+use rec_core::log::{Log, say};
 use rec_core::notion::Client;
 use rec_core::recording::Room;
 
 use crate::cli::Cli;
+use crate::hours::Hours;
 use crate::room::Worker;
 use crate::steps::End;
 use crate::{queue, signals};
@@ -22,15 +23,32 @@ use crate::{queue, signals};
 pub(crate) fn run(cli: &Cli) -> Exit {
     let Some(mut config) = cli.common.config() else { return Exit::Failed };
     config.hls.profile = cli.profile.unwrap_or(config.hls.profile);
+    let hours = match Hours::of(&config.hls) {
+        // A person who names directories wants them now.
+        Ok(hours) => hours.filter(|_| cli.dirs.is_empty()),
+        Err(why) => {
+            say(&format!("{}: HLS_WINDOW: {why}", cli.common.env_file().display()));
+            return Exit::Failed;
+        }
+    };
+    let closed = hours.as_ref().and_then(Hours::closed);
+    if let Some(closed) = closed.as_ref().filter(|_| !cli.dry_run) {
+        Log::stderr(cli.common.verbosity()).detail(&format!("Nothing is done: {closed}"));
+        return Exit::Done;
+    }
     let log = Log::for_run(&config.log_dir, "hls-worker.log", cli.common.verbosity(), cli.dry_run);
-    alone(cli, &config, &log).unwrap_or_else(|error| {
+    if let Some(closed) = closed {
+        log.line(&format!("Would wait: {closed}"));
+    }
+    let hours = hours.filter(|_| !cli.dry_run);
+    alone(cli, &config, &log, hours.as_ref()).unwrap_or_else(|error| {
         log.error(&format!("ERROR: {error:#}"));
         Exit::from(&error)
     })
 }
 
 /// The pass, if no other worker of this host is at it.
-fn alone(cli: &Cli, config: &Config, log: &Log) -> Result<Exit> {
+fn alone(cli: &Cli, config: &Config, log: &Log, hours: Option<&Hours>) -> Result<Exit> {
     for tool in ["ffmpeg", "ffprobe"] {
         if !on_path(OsStr::new(tool)) {
             bail!("missing binary: {tool}: install Debian's package ffmpeg, or mend PATH");
@@ -50,7 +68,7 @@ fn alone(cli: &Cli, config: &Config, log: &Log) -> Result<Exit> {
     let stop = signals::stop_flag()?;
     let client = Client::new((&config.notion).into(), Deadline::after(Duration::ZERO, &stop));
     let named = !cli.dirs.is_empty();
-    let worker = Worker { config, log, client: &client, stop: &stop, dry_run: cli.dry_run, named };
+    let worker = Worker { config, log, client: &client, stop: &stop, dry_run: cli.dry_run, named, hours };
     let (rooms, exit) =
         if named { worker.locate(&cli.dirs) } else { (queue::rooms(&config.recordings_root)?, Exit::Done) };
     Ok(exit.max(pass(&worker, &rooms)?))
@@ -61,6 +79,10 @@ fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
     let mut exit = Exit::Done;
     let mut unsettled: Vec<(&Room, Instant)> = Vec::new();
     for room in rooms {
+        if let Some(closed) = worker.hours.and_then(Hours::closed) {
+            worker.log.line(&format!("No more rooms begin: {closed}"));
+            break;
+        }
         match turn(worker, room, &mut exit)? {
             Some(wait) => unsettled.push((room, Instant::now() + wait)),
             None if worker.stop.load(Ordering::Relaxed) => return Ok(stopped(worker, exit)),

@@ -20,6 +20,7 @@ use rec_core::state::{Entry, Recording, State};
 use rec_core::text::shown;
 
 use crate::hls;
+use crate::hours::Hours;
 use crate::plan::{self, Step};
 use crate::queue::{self, Glance, Look, Unfinalized};
 use crate::resume;
@@ -41,6 +42,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) dry_run: bool,
     /// The directories were named by a person.
     pub(crate) named: bool,
+    /// The hours that the run keeps.
+    pub(crate) hours: Option<&'a Hours>,
 }
 
 /// Removes what runs that were killed have left half made, but for what is kept.

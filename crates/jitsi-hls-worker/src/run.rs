@@ -9,13 +9,53 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use rec_core::config::WindowCloses;
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
+
+use crate::hours::Hours;
 
 /// How many lines of a child's stderr are kept: the first ones tell why, the rest is their echo.
 const KEPT: usize = 20;
 
 /// Bytes of a line.
 const LONGEST_LINE: u64 = 4096;
+
+/// Waits for the end of its stdin, which only a worker that died leaves to it, and kills a process group that nobody will
+/// wake any more.
+const GUARD: &str = "trap '' HUP INT TERM; read -r _; kill -s KILL -- -$1";
+
+/// The bounds of a child's life.
+pub(crate) struct Watch<'a> {
+    /// Set when it is to be killed, and we with it.
+    pub(crate) stop: &'a AtomicBool,
+    /// For how long it may make no progress.
+    pub(crate) patience: Duration,
+    /// For how long it may run, progress or none.
+    pub(crate) limit: Option<Duration>,
+    /// The hours that it keeps; a short one keeps none.
+    pub(crate) shift: Option<Shift<'a>>,
+}
+
+impl<'a> Watch<'a> {
+    /// A child that may run at any hour, for as long as it makes progress.
+    pub(crate) fn new(stop: &'a AtomicBool, patience: Duration) -> Self {
+        Self { stop, patience, limit: None, shift: None }
+    }
+}
+
+/// The hours that a child keeps, and who is told what that does to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shift<'a> {
+    pub(crate) hours: &'a Hours,
+    pub(crate) tell: &'a dyn Fn(&str),
+}
+
+/// How long the encode of so many seconds may run: a short one has the start of ffmpeg and a busy machine against it.
+pub(crate) fn limit(seconds: f64, factor: u32) -> Duration {
+    const LEAST: Duration = Duration::from_secs(600);
+    Duration::try_from_secs_f64(seconds * f64::from(factor)).unwrap_or(Duration::MAX).max(LEAST)
+}
 
 /// How a child ended.
 #[derive(Debug)]
@@ -46,6 +86,10 @@ pub(crate) enum How {
     Stopped,
     /// It said nothing new for too long, and we killed it.
     Stalled,
+    /// It ran for longer than this, and we killed it.
+    TooLong(Duration),
+    /// The window has closed, as this says, and we killed it.
+    Closed(String),
 }
 
 impl Ended {
@@ -60,10 +104,14 @@ impl Ended {
 
     /// What an admin is told: the first line of stderr, or how it ended.
     pub(crate) fn reason(&self) -> String {
-        let how = match self.how {
+        let how = match &self.how {
             How::Exited(status) => status.to_string(),
             How::Stopped => "stopped".into(),
             How::Stalled => "made no progress and was killed".into(),
+            How::TooLong(limit) => {
+                format!("took longer than the {} s that HLS_TIME_FACTOR allows, and was killed", limit.as_secs())
+            }
+            How::Closed(why) => why.clone(),
         };
         match (self.errors.first(), self.error_count) {
             (None, _) => how,
@@ -75,7 +123,8 @@ impl Ended {
 
     /// The same, if it tells something of the file that it was given: not where somebody killed it, or the machine failed it.
     pub(crate) fn of_the_file(self) -> std::result::Result<Self, Interrupted> {
-        let elsewhere = self.was_killed() || self.how == How::Stalled || self.host_trouble().is_some();
+        let by_us = matches!(self.how, How::Stalled | How::TooLong(_) | How::Closed(_));
+        let elsewhere = by_us || self.was_killed() || self.host_trouble().is_some();
         if elsewhere { Err(Interrupted(self.reason())) } else { Ok(self) }
     }
 
@@ -107,14 +156,8 @@ enum Line {
     Err(String),
 }
 
-/// Runs a child. `on_line` gets each line of its stdout and says whether that was progress; a child that makes none for
-/// `patience` is killed, as it is once `stop` is set.
-pub(crate) fn run(
-    command: &mut Command,
-    stop: &AtomicBool,
-    patience: Duration,
-    mut on_line: impl FnMut(&str) -> bool,
-) -> Result<Ended> {
+/// Runs a child within its bounds. `on_line` gets each line of its stdout and says whether that was progress.
+pub(crate) fn run(command: &mut Command, watch: &Watch<'_>, mut on_line: impl FnMut(&str) -> bool) -> Result<Ended> {
     // A group of its own: Ctrl-C at a terminal is for us, and we say when the child goes.
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
@@ -126,21 +169,17 @@ pub(crate) fn run(
     thread::spawn(move || read(err, &Line::Err, |line| errors_sender.send(line).is_ok()));
 
     let mut ended = Ended { how: How::Stopped, errors: Vec::new(), error_count: 0 };
-    let mut last_progress = Instant::now();
+    let mut bounded = Life::new(watch, Pid::from_child(&child));
     loop {
-        if stop.load(Ordering::Relaxed) {
+        if let Some(how) = bounded.over() {
             kill(&mut child)?;
-            return Ok(ended);
-        }
-        if last_progress.elapsed() > patience {
-            kill(&mut child)?;
-            ended.how = How::Stalled;
+            ended.how = how;
             return Ok(ended);
         }
         match lines.recv_timeout(Duration::from_millis(100)) {
             Ok(Line::Out(line)) => {
                 if on_line(&line) {
-                    last_progress = Instant::now();
+                    bounded.last_progress = Instant::now();
                 }
             }
             Ok(Line::Err(line)) => {
@@ -159,16 +198,107 @@ pub(crate) fn run(
     }
 }
 
+/// How long a child has lived, without the time in which it was frozen.
+struct Life<'a> {
+    watch: &'a Watch<'a>,
+    group: Pid,
+    begun: Instant,
+    last_progress: Instant,
+    frozen: Option<Frozen>,
+}
+
+impl<'a> Life<'a> {
+    fn new(watch: &'a Watch<'a>, group: Pid) -> Self {
+        let now = Instant::now();
+        Self { watch, group, begun: now, last_progress: now, frozen: None }
+    }
+
+    /// How it has to end now, if it has to.
+    fn over(&mut self) -> Option<How> {
+        if self.watch.stop.load(Ordering::Relaxed) {
+            return Some(How::Stopped);
+        }
+        let closed = self.watch.shift.and_then(|shift| self.keep_hours(shift));
+        if closed.is_some() || self.frozen.is_some() {
+            return closed;
+        }
+        if self.last_progress.elapsed() > self.watch.patience {
+            return Some(How::Stalled);
+        }
+        self.watch.limit.filter(|limit| self.begun.elapsed() > *limit).map(How::TooLong)
+    }
+
+    /// Freezes it when its hours end, and thaws it when they begin.
+    fn keep_hours(&mut self, shift: Shift<'_>) -> Option<How> {
+        let hours = shift.hours;
+        if hours.closes == WindowCloses::Finish {
+            return None;
+        }
+        match (&self.frozen, hours.closed()) {
+            (Some(frozen), None) => {
+                let pause = frozen.since.elapsed();
+                (self.begun, self.last_progress) = (self.begun + pause, self.last_progress + pause);
+                // It may have been killed meanwhile, which its pipes will tell.
+                let _ = kill_process_group(self.group, Signal::CONT);
+                // Its guard goes last: at no time is it frozen without one.
+                self.frozen = None;
+                (shift.tell)("goes on, the window is open");
+                None
+            }
+            (Some(frozen), Some(_)) if frozen.since.elapsed() > hours.freeze_max => {
+                Some(How::Closed("it was frozen for longer than HLS_FREEZE_MAX".into()))
+            }
+            (None, None) | (Some(_), Some(_)) => None,
+            (None, Some(closed)) if hours.closes == WindowCloses::Stop => Some(How::Closed(closed)),
+            (None, Some(closed)) => match Frozen::new(self.group) {
+                Ok(frozen) => {
+                    self.frozen = Some(frozen);
+                    (shift.tell)(&format!("frozen, {closed}"));
+                    None
+                }
+                Err(error) => Some(How::Closed(format!("{closed}, and it could not be frozen: {error:#}"))),
+            },
+        }
+    }
+}
+
+/// A stopped process group, and the guard that kills it should we die: it would keep its room's lock for ever. The kernel
+/// hangs up on stopped orphans only where their new parent is of another session, and nohup has them ignore that.
+struct Frozen {
+    since: Instant,
+    guard: Child,
+}
+
+impl Frozen {
+    fn new(group: Pid) -> Result<Self> {
+        let mut guard = Command::new("/bin/sh");
+        guard.args(["-c", GUARD, "guard-of-a-frozen-ffmpeg", &group.to_string()]);
+        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let guard = guard.spawn().context("start /bin/sh")?;
+        let frozen = Self { since: Instant::now(), guard };
+        kill_process_group(group, Signal::STOP).context("send SIGSTOP")?;
+        Ok(frozen)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Before its stdin ends.
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
+    }
+}
+
 /// ffmpeg's `[h264 @ 0x55c3c2c56200] …` without the address, which tells nobody anything and differs in each run.
 fn without_address(line: &str) -> String {
     let Some((name, rest)) = line.split_once(" @ 0x") else { return line.to_owned() };
     format!("{name}{}", rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
 }
 
-/// SIGKILL: nothing that it would tidy up is of use, because what it wrote goes too.
+/// SIGKILL, which a frozen one obeys too: nothing that it would tidy up is of use, because what it wrote goes too.
 fn kill(child: &mut Child) -> Result<()> {
     // It may have ended just now.
-    let _ = child.kill();
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     child.wait().context("wait for the killed child")?;
     Ok(())
 }
@@ -188,8 +318,9 @@ fn read(from: impl Read, kind: &dyn Fn(String) -> Line, mut send: impl FnMut(Lin
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::Arc;
+
+    use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
 
@@ -202,10 +333,14 @@ mod tests {
     #[test]
     fn lines_and_the_exit_are_seen() {
         let mut seen = Vec::new();
-        let ended = run(&mut sh("echo one; echo two; echo oops >&2; exit 3"), &AtomicBool::new(false), LONG, |line| {
-            seen.push(line.to_owned());
-            true
-        })
+        let ended = run(
+            &mut sh("echo one; echo two; echo oops >&2; exit 3"),
+            &Watch::new(&AtomicBool::new(false), LONG),
+            |line| {
+                seen.push(line.to_owned());
+                true
+            },
+        )
         .unwrap();
         assert_eq!(seen, ["one", "two"]);
         assert_eq!(ended.reason(), "oops (exit status: 3)");
@@ -216,8 +351,7 @@ mod tests {
     fn a_child_without_progress_is_killed() {
         let ended = run(
             &mut sh("while :; do echo same; sleep 0.05; done"),
-            &AtomicBool::new(false),
-            Duration::from_millis(300),
+            &Watch::new(&AtomicBool::new(false), Duration::from_millis(300)),
             |_| false,
         );
         assert_eq!(ended.unwrap().how, How::Stalled);
@@ -231,16 +365,100 @@ mod tests {
             thread::sleep(Duration::from_millis(200));
             setter.store(true, Ordering::Relaxed);
         });
+        let (begun, mut grandchild) = (Instant::now(), String::new());
+        let ended = run(&mut sh("sleep 60 & echo $!; wait"), &Watch::new(&stop, LONG), |line| {
+            grandchild = format!("/proc/{line}/stat");
+            true
+        });
+        assert_eq!(ended.unwrap().how, How::Stopped);
+        // And all that it has started.
+        let gone = || std::fs::read_to_string(&grandchild).map_or(true, |stat| stat.contains(") Z "));
+        while !gone() && begun.elapsed() < LONG {
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(grandchild.len() > "/proc//stat".len() && begun.elapsed() < LONG, "{grandchild}");
+    }
+
+    #[test]
+    fn a_child_that_makes_progress_for_too_long_is_killed() {
+        let (stop, limit) = (AtomicBool::new(false), Duration::from_millis(300));
+        let watch = Watch { limit: Some(limit), ..Watch::new(&stop, LONG) };
+        let ended = run(&mut sh("while :; do echo more; sleep 0.05; done"), &watch, |_| true).unwrap();
+        assert_eq!(ended.how, How::TooLong(limit));
+        assert!(ended.of_the_file().is_err());
+    }
+
+    #[test]
+    fn the_limit_grows_with_the_recording_and_is_no_less_than_ten_minutes() {
+        for (seconds, factor, wanted) in
+            [(0.0, 20, 600), (29.9, 20, 600), (60.0, 20, 1200), (10_800.0, 3, 32_400), (1e300, 2, u64::MAX)]
+        {
+            assert_eq!(limit(seconds, factor).as_secs(), wanted, "{seconds} x {factor}");
+        }
+    }
+
+    /// Runs a child that keeps such hours; how it ended, and what was told of it.
+    fn run_within(hours: &Hours, script: &str, patience: Duration) -> (How, Vec<String>) {
+        let (stop, told) = (AtomicBool::new(false), std::cell::RefCell::new(Vec::new()));
+        let tell = |what: &str| told.borrow_mut().push(what.split(" is ").next().unwrap_or_default().to_owned());
+        let watch = Watch { stop: &stop, patience, limit: Some(patience), shift: Some(Shift { hours, tell: &tell }) };
+        let how = run(&mut sh(script), &watch, |_| true).unwrap().how;
+        (how, told.take())
+    }
+
+    #[test]
+    fn frozen_time_is_neither_lack_of_progress_nor_running_time() {
+        let hours = Hours::opening_in(4, WindowCloses::Freeze);
         let begun = Instant::now();
-        // `exec`, because only the child itself is killed.
-        let ended = run(&mut sh("exec sleep 60"), &stop, LONG, |_| true).unwrap();
-        assert_eq!(ended.how, How::Stopped);
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        let (how, told) = run_within(&hours, "sleep 0.1; exit 7", Duration::from_secs(2));
+        assert!(matches!(how, How::Exited(status) if status.code() == Some(7)), "{how:?}");
+        assert!(begun.elapsed() > Duration::from_secs(2));
+        assert_eq!(told, [&format!("frozen, the window {hours}"), "goes on, the window"]);
+    }
+
+    #[test]
+    fn a_child_that_is_frozen_for_too_long_is_killed() {
+        let mut hours = Hours::opening_in(3600, WindowCloses::Freeze);
+        hours.freeze_max = Duration::from_millis(200);
+        let (how, told) = run_within(&hours, "sleep 60", LONG);
+        assert_eq!(how, How::Closed("it was frozen for longer than HLS_FREEZE_MAX".into()));
+        assert_eq!(told, [format!("frozen, the window {hours}")]);
+    }
+
+    #[test]
+    fn a_frozen_child_of_a_worker_that_died_is_killed_by_its_guard() {
+        let mut child = sh("sleep 60; true").process_group(0).spawn().unwrap();
+        let mut frozen = Frozen::new(Pid::from_child(&child)).unwrap();
+        // What the worker's death does.
+        drop(frozen.guard.stdin.take());
+        let begun = Instant::now();
+        while child.try_wait().unwrap().is_none() && begun.elapsed() < LONG {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let by_its_guard = child.try_wait().unwrap();
+        kill(&mut child).unwrap();
+        assert_eq!(by_its_guard.and_then(|status| status.signal()), Some(SIGKILL));
+    }
+
+    #[test]
+    fn a_guard_that_is_not_needed_any_more_kills_nothing() {
+        let mut child = sh("sleep 0.5; exit 7").process_group(0).spawn().unwrap();
+        drop(Frozen::new(Pid::from_child(&child)).unwrap());
+        kill_process_group(Pid::from_child(&child), Signal::CONT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn a_child_is_killed_out_of_hours_or_left_alone_as_it_is_wanted() {
+        let (how, told) = run_within(&Hours::opening_in(3600, WindowCloses::Stop), "sleep 60", LONG);
+        assert!(matches!(how, How::Closed(why) if why.contains("is closed until")) && told.is_empty());
+        let (how, told) = run_within(&Hours::opening_in(3600, WindowCloses::Finish), "sleep 0.3; exit 7", LONG);
+        assert!(matches!(how, How::Exited(status) if status.code() == Some(7)) && told.is_empty());
     }
 
     #[test]
     fn a_killed_child_is_told_from_one_that_failed() {
-        let ended = |script| run(&mut sh(script), &AtomicBool::new(false), LONG, |_| true).unwrap();
+        let ended = |script| run(&mut sh(script), &Watch::new(&AtomicBool::new(false), LONG), |_| true).unwrap();
         assert!(ended("kill -KILL $$").was_killed() && ended("kill -TERM $$").was_killed());
         assert!(!ended("kill -SEGV $$").was_killed() && !ended("exit 1").was_killed());
         assert_eq!(ended("echo 'in.mp4: Input/output error' >&2").host_trouble(), Some("Input/output error"));
@@ -256,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_errors_is_counted_and_its_start_kept() {
-        let ended = run(&mut sh("seq 1 5000 >&2"), &AtomicBool::new(false), LONG, |_| true).unwrap();
+        let ended = run(&mut sh("seq 1 5000 >&2"), &Watch::new(&AtomicBool::new(false), LONG), |_| true).unwrap();
         assert_eq!((ended.error_count, ended.errors.len(), ended.errors[0].as_str()), (5000, KEPT, "1"));
     }
 }

@@ -19,6 +19,7 @@ use rec_core::text::shown;
 use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
+use crate::hours::Hours;
 use crate::inherit::{self, Origin};
 use crate::plan::{ERROR, Step};
 use crate::room::{QUIET, Worker};
@@ -66,6 +67,13 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     /// Takes a step.
     pub(crate) fn step(mut self, step: Step) -> Result<Stepped> {
+        // What takes long begins within the hours only; what it has led to is brought to its end at any.
+        if matches!(step, Step::Inherit | Step::Encode)
+            && let Some(closed) = self.worker.hours.and_then(Hours::closed)
+        {
+            self.log().line(&format!("Later {}: {closed}", self.shown()));
+            return Ok(Err(Exit::Done.into()));
+        }
         match step {
             Step::Rest => Ok(Ok(())),
             Step::MakeRow(status) => self.make_row(status),
@@ -162,6 +170,7 @@ impl Turn<'_> {
             lock: self.lock,
             log: self.worker.log,
             stop: self.worker.stop,
+            hours: self.worker.hours,
         };
         let failure = match job.plan().and_then(|plan| job.make(&plan)) {
             Ok(made) => {
@@ -193,6 +202,10 @@ impl Turn<'_> {
             Failure::Stopped => {
                 self.log().line(&format!("Stopped {}: the next run goes on with it", self.shown()));
                 Exit::Later.into()
+            }
+            Failure::Closed(why) => {
+                self.log().line(&format!("Stopped {}: {why}; a later run makes its HLS", self.shown()));
+                Exit::Done.into()
             }
             Failure::Changed => {
                 self.log().line(&format!("Later {}: it has changed while it was encoded", self.shown()));
