@@ -79,7 +79,8 @@ impl<'a> SmallDisk<'a> {
         run(&mut self.command("jitsi-hls-worker"))
     }
 
-    fn command(&self, tool: &str) -> Command {
+    /// A command line of one of the tools on this disk; add arguments and run it with [`run`].
+    pub fn command(&self, tool: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--mount", "--target", &self.holder.id().to_string(), "--wd=/", "--"]).arg(binary(tool));
         let env = self.bench.command(tool);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -140,15 +140,44 @@ pub fn path_with(bench: &Bench, programs: &[&str], script: &str) -> String {
 
 /// A `PATH` on which ffmpeg reads its input no faster than it plays: mid-encode lasts for seconds, on any machine.
 pub fn unhurried_ffmpeg(bench: &Bench) -> String {
-    let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
-    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\nexec -a ffmpeg '{}' -re \"$@\"\n", real.display()))
+    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\nexec -a ffmpeg '{}' -re \"$@\"\n", real_ffmpeg()))
 }
 
-/// A worker that is in the middle of the encode for this room, and its ffmpeg.
+/// A `PATH` on which a line of bash runs before ffmpeg does, where that would.
+pub fn disturbed_ffmpeg(bench: &Bench, line: &str) -> String {
+    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{line}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
+}
+
+fn real_ffmpeg() -> String {
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
+    real.to_str().unwrap().to_owned()
+}
+
+/// The process id of the ffmpeg that makes HLS in a room, if there is one.
+pub fn ffmpeg_of(room: &Path) -> Option<u32> {
+    let tree = room.parent().unwrap();
+    let there = |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(room));
+    ffmpegs(tree).into_iter().find(there)
+}
+
+/// A `PATH` on which ffmpeg notes in a file, a line each, in which room it begins and ends; and that file.
+pub fn noted_ffmpeg(bench: &Bench) -> (String, PathBuf) {
+    let notes = bench.dir().join("notes");
+    let note = |what: &str| format!("room=${{PWD%/*}}; echo \"{what} ${{room##*/}}\" >> '{}'", notes.display());
+    let script = format!(
+        "#!/bin/bash\n{}\n'{}' \"$@\"\nended=$?\n{}\nexit $ended\n",
+        note("begins"),
+        real_ffmpeg(),
+        note("ends")
+    );
+    (path_with(bench, &["ffmpeg"], &script), notes)
+}
+
+/// A worker that is in the middle of the encode for this room, and its ffmpeg. It works on one room at a time.
 #[track_caller]
 pub fn worker_in_mid_encode(bench: &Bench, room: &Path) -> (Running, u32) {
-    let worker = start(bench.command("jitsi-hls-worker").env("PATH", unhurried_ffmpeg(bench)));
+    let worker = start(bench.command("jitsi-hls-worker").args(["--jobs", "1"]).env("PATH", unhurried_ffmpeg(bench)));
     let ffmpeg = worker.child("ffmpeg");
     let segment = room.join("v0.tmp/seg_000000.ts");
     wait_for("the first bytes", || fs::metadata(&segment).is_ok_and(|segment| segment.len() > 0));

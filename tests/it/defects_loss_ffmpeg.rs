@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use pipeline_tests::disk::SmallDisk;
 use pipeline_tests::media::{self, Clip};
-use pipeline_tests::processes::{alive, ffmpegs, signal, worker_in_mid_encode};
+use pipeline_tests::processes::{alive, disturbed_ffmpeg, ffmpegs, signal, worker_in_mid_encode};
 use pipeline_tests::rooms::FINALIZED;
-use pipeline_tests::{Bench, Fault, assert_published, hls, listing, wait_for};
+use pipeline_tests::{Bench, Fault, assert_published, hls, listing, run, wait_for};
 
 #[test]
 fn an_ffmpeg_that_is_killed_or_terminated_in_mid_encode_costs_no_recording() {
@@ -130,16 +130,18 @@ fn names_with_a_percent_pattern_are_only_names() {
 
 #[test]
 fn a_full_disk_costs_a_try_and_no_recording() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.set("HLS_MIN_FREE", "0");
     let Some(disk) = SmallDisk::mount(&bench, 8_000) else { return };
     let room = disk.room("daily-standup");
     media::put(Clip::Jibri, &room.join("meeting.mp4"));
     disk.finalize("daily-standup").exits(0);
-    // Enough for what is noted of the recording, and not for its HLS.
-    disk.fill(200_000);
+    // The disk has room when ffmpeg begins. Then somebody leaves enough for what is noted of the recording, and not for its HLS.
+    let fill = "cat /dev/zero > ../../filler; truncate -s -200000 ../../filler";
+    let path = disturbed_ffmpeg(&bench, &format!("{{ {fill}; }} 2> /dev/null"));
     // A run never finds a master playlist of zero bytes, which the script took for HLS, and no run counts as a try.
     for _ in 0..4 {
-        let messages = disk.worker().exits(75).messages();
+        let messages = run(disk.command("jitsi-hls-worker").env("PATH", &path)).exits(75).messages();
         let error = messages.iter().find(|line| line.starts_with("ERROR: ")).unwrap();
         let begins = error.starts_with("ERROR: room=daily-standup mp4=meeting.mp4: ");
         assert!(begins && error.ends_with("; the next run tries again"), "{error}");
@@ -149,8 +151,8 @@ fn a_full_disk_costs_a_try_and_no_recording() {
         let state = fs::read_to_string(room.join(".recording.json")).unwrap();
         assert!(!state.contains("failures") && !state.contains("given_up"), "{state}");
         assert_eq!(bench.only_row().status().unwrap(), "processing");
+        disk.free();
     }
-    disk.free();
     disk.worker().exits(0);
     assert_published(&room);
 }

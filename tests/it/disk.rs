@@ -6,7 +6,8 @@ use pipeline_tests::{Bench, assert_published};
 
 #[test]
 fn on_a_full_disk_no_row_is_made_that_the_disk_knows_nothing_of() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.set("HLS_MIN_FREE", "0");
     let Some(disk) = SmallDisk::mount(&bench, 8_000) else { return };
     let room = disk.room("standup");
     put(Clip::Short, &room.join("meeting.mp4"));

@@ -1,9 +1,9 @@
 //! The log line: the same on stderr and in a file under `LOG_DIR`.
 
-use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
 use time::format_description::FormatItem;
@@ -26,10 +26,14 @@ pub enum Verbosity {
 const DATE_IS: &[FormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory]:[offset_minute]");
 
-/// A tool's log.
+/// Has a line written to stderr, by the function that it gets, when what moves there is out of the way.
+pub type Aside = Box<dyn Fn(&dyn Fn()) + Send + Sync>;
+
+/// A tool's log. Threads share it: a line of one is not mixed into that of another.
 pub struct Log {
     verbosity: Verbosity,
-    file: RefCell<Option<(PathBuf, File)>>,
+    file: Mutex<Option<(PathBuf, File)>>,
+    aside: Option<Aside>,
 }
 
 impl Log {
@@ -39,9 +43,9 @@ impl Log {
         let path = dir.join(name);
         let file = std::fs::create_dir_all(dir)
             .and_then(|()| OpenOptions::new().create(true).append(true).open(&path))
-            .map_err(|error| warn_unwritable(&path, &error))
+            .map_err(|error| say(&unwritable(&path, &error)))
             .ok();
-        Self { verbosity, file: RefCell::new(file.map(|file| (path, file))) }
+        Self { verbosity, file: Mutex::new(file.map(|file| (path, file))), aside: None }
     }
 
     /// The log of a run, or of a dry run, which leaves the log file as it is.
@@ -51,7 +55,12 @@ impl Log {
 
     /// A log that only stderr sees, for dry runs and for tools without a log file.
     pub fn stderr(verbosity: Verbosity) -> Self {
-        Self { verbosity, file: RefCell::new(None) }
+        Self { verbosity, file: Mutex::new(None), aside: None }
+    }
+
+    /// From now on the lines of stderr are written by way of this: a terminal has progress bars below them.
+    pub fn step_aside(&mut self, aside: Aside) {
+        self.aside = Some(aside);
     }
 
     /// An event.
@@ -74,20 +83,27 @@ impl Log {
     /// What explains the events, for `-v`; the file does not get it.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
-            say(&stamped(text));
+            self.say(&stamped(text));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.aside {
+            Some(aside) => aside(&|| say(line)),
+            None => say(line),
         }
     }
 
     fn write(&self, text: &str, least: Verbosity) {
         let line = stamped(text);
         if self.verbosity != Verbosity::Quiet || least == Verbosity::Quiet {
-            say(&line);
+            self.say(&line);
         }
-        let mut file = self.file.borrow_mut();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((path, open)) = file.as_mut() {
             // One write for the line and its end, so that tools that log at the same time do not mix theirs into it.
             if let Err(error) = open.write_all(format!("{line}\n").as_bytes()) {
-                warn_unwritable(path, &error);
+                self.say(&unwritable(path, &error));
                 *file = None;
             }
         }
@@ -99,11 +115,11 @@ pub fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-fn warn_unwritable(path: &Path, error: &std::io::Error) {
-    say(&stamped(&format!(
+fn unwritable(path: &Path, error: &std::io::Error) -> String {
+    stamped(&format!(
         "WARNING: cannot write the log {}: {error}: make LOG_DIR writable for this user; going on without it",
         text::shown(path)
-    )));
+    ))
 }
 
 fn stamped(message: &str) -> String {

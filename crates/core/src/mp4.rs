@@ -83,6 +83,56 @@ pub fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
     })
 }
 
+/// Seconds of playing time, as the movie header (`mvhd`, §8.2.2) of a closed file tells it; `None` where it does not, as in a
+/// file with fragments. A second takes a byte at least, whatever an index claims.
+pub fn seconds(file: &mut (impl Read + Seek)) -> io::Result<Option<f64>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let (mut at, mut found) = (0, None);
+    for _ in 0..MOST_BOXES {
+        let Some((kind, size)) = header(file, at, length)? else { break };
+        match &kind {
+            b"moov" => found = movie_header(file, at + 8, length.min(at.saturating_add(size)))?,
+            b"moof" => return Ok(None),
+            _ => {}
+        }
+        match at.checked_add(size) {
+            Some(end) if end < length => at = end,
+            _ => break,
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "nobody looks at the last bits")]
+    let seconds = found.map(|(units, scale)| (units as f64 / f64::from(scale)).min(length as f64));
+    Ok(seconds.filter(|seconds| *seconds > 0.0))
+}
+
+/// Duration and units a second, of the movie header among the boxes from `at` on.
+fn movie_header(file: &mut (impl Read + Seek), mut at: u64, end: u64) -> io::Result<Option<(u64, u32)>> {
+    // It is the first of a few.
+    for _ in 0..100 {
+        let Some((kind, size)) = header(file, at, end)? else { break };
+        if &kind != b"mvhd" {
+            let Some(next) = at.checked_add(size).filter(|next| *next < end) else { break };
+            at = next;
+            continue;
+        }
+        // Version and flags, two times, scale, duration: in version 1 all but the scale have eight bytes.
+        let mut body = [0; 32];
+        if end - at < 8 + 32 {
+            break;
+        }
+        file.read_exact(&mut body)?;
+        let four = |from: usize| u32::from_be_bytes([body[from], body[from + 1], body[from + 2], body[from + 3]]);
+        let (scale, units) = match body[0] {
+            0 => (four(12), u64::from(four(16))),
+            _ => (four(20), u64::from(four(24)) << 32 | u64::from(four(28))),
+        };
+        // All bits set: unknown.
+        let known = scale > 0 && ![u64::from(u32::MAX), u64::MAX].contains(&units);
+        return Ok(known.then_some((units, scale)));
+    }
+    Ok(None)
+}
+
 /// Type and size of the box at `at`; `None` where no box is there.
 fn header(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<([u8; 4], u64)>> {
     if length - at < 8 {
@@ -170,6 +220,37 @@ mod tests {
         for (name, parts, wanted) in cases {
             assert_eq!(shape(&parts), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn the_playing_time_is_that_of_the_movie_header() {
+        let mvhd = |version: u8, scale: u32, units: u64| {
+            let units = units.to_be_bytes();
+            let body = match version {
+                0 => [&[0; 12][..], &scale.to_be_bytes(), &units[4..], &[0; 80]].concat(),
+                _ => [&[1, 0, 0, 0][..], &[0; 16], &scale.to_be_bytes(), &units, &[0; 80]].concat(),
+            };
+            [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], b"mvhd", &body].concat()
+        };
+        let moov = |inner: &[&[u8]]| {
+            let inner = inner.concat();
+            [&u32::try_from(inner.len() + 8).unwrap().to_be_bytes()[..], b"moov", &inner].concat()
+        };
+        let (ftyp, media, fragment, other) =
+            (boxed(*b"ftyp", 20), boxed(*b"mdat", 10_000), boxed(*b"moof", 30), boxed(*b"udta", 9));
+        let is = |parts: &[&[u8]]| seconds(&mut Cursor::new(parts.concat())).unwrap();
+        let closed = moov(&[&mvhd(0, 1000, 7_200_500), &other]);
+        assert_eq!(is(&[&ftyp, &media, &closed]), Some(7200.5), "as Jibri closes it");
+        assert_eq!(is(&[&ftyp, &closed, &media]), Some(7200.5), "faststart");
+        assert_eq!(is(&[&ftyp, &media, &moov(&[&other, &mvhd(1, 90_000, 90_000 * 5000)])]), Some(5000.0), "version 1");
+        assert_eq!(is(&[&ftyp, &closed, &fragment, &media]), None, "fragmented");
+        let odd = [mvhd(0, 0, 5), mvhd(0, 1000, 0), mvhd(0, 1, u64::from(u32::MAX)), mvhd(1, 1, u64::MAX)];
+        for header in odd {
+            assert_eq!(is(&[&ftyp, &media, &moov(&[&header])]), None);
+        }
+        assert_eq!(is(&[&ftyp, &media, &moov(&[&mvhd(0, 1, 9)[..30]])]), None, "cut");
+        assert_eq!(is(&[&ftyp, &moov(&[&mvhd(0, 1, 4_000_000_000)])]), Some(144.0), "a second takes a byte");
+        assert_eq!(is(&[]), None);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub const STATE: &str = ".recording.json";
 /// The lock ([`crate::lock`]).
 pub const LOCK: &str = ".recording.lock";
 
+/// What a second of a quiet recording takes at least, so that a length by size is rather too long than too short.
+const BYTES_A_SECOND: f64 = 50_000.0;
+
 /// A directory that holds one or more recordings.
 #[derive(Clone, Debug)]
 pub struct Room {
@@ -148,6 +151,13 @@ impl Mp4 {
         let path = dir.join(&self.name);
         let shape = File::open(&path).and_then(|mut file| mp4::inspect(&mut file));
         shape.with_context(|| format!("read {}", text::shown(&path)))
+    }
+
+    /// About how long it plays, in seconds: as its index says, else by its size.
+    pub fn seconds(&self, dir: &Path) -> f64 {
+        let told = File::open(dir.join(&self.name)).and_then(|mut file| mp4::seconds(&mut file));
+        #[expect(clippy::cast_precision_loss, reason = "nobody looks at the last bits")]
+        told.ok().flatten().unwrap_or(self.print.size as f64 / BYTES_A_SECOND)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::ffprobe::{Facts, beside};
+use crate::nice::niced;
 use crate::run::{Ended, Watch, run};
 
 /// Pictures are compared at this size, in shades of grey.
@@ -46,6 +47,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) mp4: &'a OsStr,
     /// A playlist in `cwd`.
     pub(crate) playlist: &'a str,
+    /// The niceness of ffmpeg.
+    pub(crate) nice: u32,
 }
 
 /// How a comparison came out.
@@ -70,7 +73,7 @@ impl Pair<'_> {
     }
 
     fn pictures(&self, stop: &AtomicBool) -> Result<Likeness> {
-        let mut command = ffmpeg(self.cwd);
+        let mut command = ffmpeg(self.cwd, self.nice);
         command.args(self.mp4()).args(self.hls()).args(["-filter_complex"]);
         // `-` is stdout; anything else would be the name of a file.
         command.arg(format!("[0:V:0]{PICTURE}[a];[1:V:0]{PICTURE}[b];[a][b]ssim=stats_file=-:shortest=1[out]"));
@@ -81,7 +84,7 @@ impl Pair<'_> {
 
     fn sound(&self, stop: &AtomicBool) -> Result<Likeness> {
         let loudness = |input: Vec<OsString>| {
-            let mut command = ffmpeg(self.cwd);
+            let mut command = ffmpeg(self.cwd, self.nice);
             command.args(input).args(["-map", "0:a:0", "-af", LOUDNESS, "-f", "null", "-"]);
             numbers(&mut command, stop, decibels)
         };
@@ -108,8 +111,8 @@ fn input(demuxer: &str, url: OsString) -> Vec<OsString> {
     args
 }
 
-fn ffmpeg(dir: &Path) -> Command {
-    let mut command = Command::new("ffmpeg");
+fn ffmpeg(dir: &Path, nice: u32) -> Command {
+    let mut command = niced(nice);
     command.current_dir(dir).stdin(Stdio::null());
     command.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+error"]);
     command

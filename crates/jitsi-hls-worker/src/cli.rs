@@ -28,7 +28,14 @@ pub(crate) struct Cli {
     /// The renditions of this run.
     #[arg(long, value_name = "PROFILE", help = PROFILE_HELP)]
     pub(crate) profile: Option<Profile>,
+    /// Work on N recordings at once, the longest first [default: HLS_JOBS, else the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) jobs: Option<usize>,
 
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|jobs| *jobs >= 1).ok_or_else(|| "write a whole number from 1 on".to_owned())
 }

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use rec_core::config::SegmentType;
 use rec_core::lock::Lock;
 
 use crate::ffprobe::{Facts, Video, beside};
+use crate::nice::niced;
 use crate::recipe::{Cuts, How, Recipe, Rung, Sound};
 use crate::resume::Resume;
 use crate::run::{Ended, Watch, run};
@@ -29,6 +30,8 @@ pub(crate) struct Encode<'a> {
     pub(crate) resume: Option<&'a Resume>,
     /// Threads for the decoder, the filters and each encoder.
     pub(crate) threads: usize,
+    /// Its niceness.
+    pub(crate) nice: u32,
     /// Whether ffmpeg has the scaler of [`has_zscale`].
     pub(crate) zscale: bool,
 }
@@ -36,7 +39,7 @@ pub(crate) struct Encode<'a> {
 impl Encode<'_> {
     /// Its command line.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new("ffmpeg");
+        let mut command = niced(self.nice);
         command.current_dir(self.cwd);
         // Level and repetition as words on each line, so that the lines can be counted.
         command.args(["-hide_banner", "-nostats", "-loglevel", "repeat+error"]);
@@ -234,8 +237,8 @@ pub(crate) fn has_zscale() -> bool {
     })
 }
 
-/// Runs the encode, with the directory's lock as its stdin. `report` hears now and then how many seconds are done: after 16 s,
-/// 32 s, 64 s and so on; `tick` twice a second.
+/// Runs the encode, with the directory's lock as its stdin. `report` hears twice a second how many seconds are done, after
+/// `tick`.
 pub(crate) fn encode(
     command: &mut Command,
     lock: &Lock,
@@ -244,17 +247,13 @@ pub(crate) fn encode(
     mut tick: impl FnMut(),
 ) -> Result<Ended> {
     command.stdin(lock.as_stdin()?);
-    let begun = Instant::now();
-    let (mut done, mut next_report) = (0.0, Duration::from_secs(16));
+    let mut done = 0.0;
     run(command, watch, |line| {
         let Some(now) = out_time(line) else { return false };
         tick();
         let progress = now > done;
         done = now;
-        if begun.elapsed() > next_report {
-            next_report *= 2;
-            report(done);
-        }
+        report(done);
         progress
     })
 }
@@ -275,8 +274,16 @@ mod tests {
         edit(&mut settings);
         let recipe = crate::recipe::recipe(&settings, source);
         let cwd = Path::new("/r/room/v0.tmp");
-        let encode =
-            Encode { cwd, name: OsStr::new(name), source, recipe: &recipe, resume: None, threads: 1, zscale: true };
+        let encode = Encode {
+            cwd,
+            name: OsStr::new(name),
+            source,
+            recipe: &recipe,
+            resume: None,
+            threads: 1,
+            nice: 0,
+            zscale: true,
+        };
         encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
@@ -352,8 +359,16 @@ mod tests {
         let resume = Resume { segments: 5, picture: 30.0, sound: 29.99 };
         let cwd = Path::new("/r/room/v0.tmp");
         let name = OsStr::new("a.mp4");
-        let encode =
-            Encode { cwd, name, source: &source, recipe: &recipe, resume: Some(&resume), threads: 1, zscale: true };
+        let encode = Encode {
+            cwd,
+            name,
+            source: &source,
+            recipe: &recipe,
+            resume: Some(&resume),
+            threads: 1,
+            nice: 0,
+            zscale: true,
+        };
         let args = encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ");
         for part in [
             "-copyts -start_at_zero -threads 1 -ss 30.000000 -protocol_whitelist file -f mov -i file:../a.mp4 ",

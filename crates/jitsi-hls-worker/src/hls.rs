@@ -19,6 +19,7 @@ use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
 use crate::hours::Hours;
 use crate::playlist::{self, Media, Segment, Variant};
+use crate::progress::Progress;
 use crate::recipe::{self, How, Recipe};
 use crate::resume::{self, Checkpoints, Earlier};
 use crate::run::{self, Interrupted, Shift, Watch};
@@ -55,6 +56,7 @@ pub(crate) struct Job<'a> {
     pub(crate) threads: usize,
     pub(crate) lock: &'a Lock,
     pub(crate) log: &'a Log,
+    pub(crate) progress: &'a Progress,
     pub(crate) stop: &'a AtomicBool,
     /// The hours that the encode keeps.
     pub(crate) hours: Option<&'a Hours>,
@@ -160,10 +162,7 @@ impl Job<'_> {
     /// Runs ffmpeg. Says what is wrong with the MP4, where such a one is accepted.
     fn encode(&self, plan: &Plan, earlier: Option<&Earlier>) -> Result<Option<String>, Failure> {
         let (tmp, Plan { source, recipe }) = (self.tmp(), plan);
-        let report = |done: f64| {
-            let percent = (done / source.duration.max(0.1) * 100.0).min(100.0);
-            self.log.detail(&format!("Encoding room={} file={}: {percent:.0} %", self.room.id(), shown(self.name)));
-        };
+        let progress = self.progress.encode(self.log, self.shown(), source.duration);
         let encode = Encode {
             cwd: &tmp,
             name: self.name,
@@ -171,20 +170,21 @@ impl Job<'_> {
             recipe,
             resume: earlier.map(|earlier| &earlier.resume),
             threads: self.threads,
+            nice: self.settings.nice,
             zscale: ffmpeg::has_zscale(),
         };
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut checkpoints = Checkpoints::new(&tmp, self.print, recipe, kept);
-        let tell =
-            |what: &str| self.log.line(&format!("Encode room={} file={}: {what}", self.room.id(), shown(self.name)));
+        let tell = |what: &str| self.log.line(&format!("Encode {}: {what}", self.shown()));
         let watch = Watch {
             stop: self.stop,
             patience: ffmpeg::PATIENCE,
             limit: Some(run::limit(source.duration, self.settings.time_factor)),
             shift: self.hours.map(|hours| Shift { hours, tell: &tell }),
         };
-        let ended = ffmpeg::encode(&mut encode.command(), self.lock, &watch, report, || checkpoints.tick())
-            .map_err(|error| Failure::Host(format!("{error:#}")))?;
+        let ended =
+            ffmpeg::encode(&mut encode.command(), self.lock, &watch, |done| progress.at(done), || checkpoints.tick())
+                .map_err(|error| Failure::Host(format!("{error:#}")))?;
         let closed = if let run::How::Closed(why) = &ended.how { Some(why.clone()) } else { None };
         let interrupted = self.stop.load(Ordering::Relaxed) || ended.was_killed() || closed.is_some();
         if interrupted {
@@ -256,6 +256,11 @@ impl Job<'_> {
             let _ = remove_tree(&tmp);
         }
         placed
+    }
+
+    /// As the log names it.
+    fn shown(&self) -> String {
+        format!("room={} file={}", self.room.id(), shown(self.name))
     }
 
     fn tmp(&self) -> PathBuf {

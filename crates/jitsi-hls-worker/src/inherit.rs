@@ -47,10 +47,10 @@ const COMPARED: &str = "compared.m3u8";
 
 /// Finds out what the HLS in `dir` is, seen from the MP4 `name` beside it. An error that is [`Interrupted`] says nothing of
 /// either of them.
-pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, stop: &AtomicBool) -> Result<Origin> {
+pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, nice: u32, stop: &AtomicBool) -> Result<Origin> {
     let tmp = room.path(format!("{dir}.tmp"));
     remove_tree(&tmp).and_then(|()| fs::create_dir(&tmp)).with_context(|| format!("make {}", shown(&tmp)))?;
-    let inherited = Inherited { room: &room.dir, dir: room.path(dir), dir_name: dir, tmp: &tmp, name, stop };
+    let inherited = Inherited { room: &room.dir, dir: room.path(dir), dir_name: dir, tmp: &tmp, name, nice, stop };
     let origin = inherited.origin();
     // What cannot be removed now, the next run removes.
     let _ = remove_tree(&tmp);
@@ -63,6 +63,7 @@ struct Inherited<'a> {
     dir_name: &'a str,
     tmp: &'a Path,
     name: &'a OsStr,
+    nice: u32,
     stop: &'a AtomicBool,
 }
 
@@ -81,7 +82,7 @@ impl Inherited<'_> {
         }
         let path = self.tmp.join(COMPARED);
         fs::write(&path, media.published().1).with_context(|| format!("write {}", shown(&path)))?;
-        let pair = Pair { cwd: self.tmp, mp4: self.name, playlist: COMPARED };
+        let pair = Pair { cwd: self.tmp, mp4: self.name, playlist: COMPARED, nice: self.nice };
         Ok(match (pair.compare(&source, self.stop)?, lacks) {
             (Likeness::Different, _) => Origin::Other,
             (Likeness::Alike, None) => Origin::Same,

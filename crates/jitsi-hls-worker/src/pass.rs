@@ -1,7 +1,7 @@
 //! A worker's run: one pass over the rooms.
 
-use std::ffi::OsStr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -16,9 +16,12 @@ use rec_core::recording::Room;
 
 use crate::cli::Cli;
 use crate::hours::Hours;
-use crate::room::Worker;
+use crate::progress::Progress;
+use crate::queue::Waiting;
+use crate::reserve::Disk;
+use crate::room::{Worker, cores};
 use crate::steps::End;
-use crate::{queue, signals};
+use crate::{jobs, queue, signals};
 
 pub(crate) fn run(cli: &Cli) -> Exit {
     let Some(mut config) = cli.common.config() else { return Exit::Failed };
@@ -36,21 +39,25 @@ pub(crate) fn run(cli: &Cli) -> Exit {
         Log::stderr(cli.common.verbosity()).detail(&format!("Nothing is done: {closed}"));
         return Exit::Done;
     }
-    let log = Log::for_run(&config.log_dir, "hls-worker.log", cli.common.verbosity(), cli.dry_run);
+    let mut log = Log::for_run(&config.log_dir, "hls-worker.log", cli.common.verbosity(), cli.dry_run);
+    let progress = Progress::new(!cli.common.quiet && !cli.dry_run);
+    if let Some(aside) = progress.aside() {
+        log.step_aside(aside);
+    }
     if let Some(closed) = closed {
         log.line(&format!("Would wait: {closed}"));
     }
     let hours = hours.filter(|_| !cli.dry_run);
-    alone(cli, &config, &log, hours.as_ref()).unwrap_or_else(|error| {
+    alone(cli, &config, &log, &progress, hours.as_ref()).unwrap_or_else(|error| {
         log.error(&format!("ERROR: {error:#}"));
         Exit::from(&error)
     })
 }
 
 /// The pass, if no other worker of this host is at it.
-fn alone(cli: &Cli, config: &Config, log: &Log, hours: Option<&Hours>) -> Result<Exit> {
+fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Option<&Hours>) -> Result<Exit> {
     for tool in ["ffmpeg", "ffprobe"] {
-        if !on_path(OsStr::new(tool)) {
+        if !on_path(tool) {
             bail!("missing binary: {tool}: install Debian's package ffmpeg, or mend PATH");
         }
     }
@@ -68,64 +75,156 @@ fn alone(cli: &Cli, config: &Config, log: &Log, hours: Option<&Hours>) -> Result
     let stop = signals::stop_flag()?;
     let client = Client::new((&config.notion).into(), Deadline::after(Duration::ZERO, &stop));
     let named = !cli.dirs.is_empty();
-    let worker = Worker { config, log, client: &client, stop: &stop, dry_run: cli.dry_run, named, hours };
+    let worker = Worker {
+        config,
+        log,
+        client: &client,
+        stop: &stop,
+        dry_run: cli.dry_run,
+        named,
+        hours,
+        progress,
+        disk: Disk::new(config.hls.min_free),
+        at_once: cli.jobs.or(config.hls.jobs).unwrap_or_else(cores),
+        left: AtomicUsize::new(0),
+        misconfigured: AtomicBool::new(false),
+    };
     let (rooms, exit) =
         if named { worker.locate(&cli.dirs) } else { (queue::rooms(&config.recordings_root)?, Exit::Done) };
     Ok(exit.max(pass(&worker, &rooms)?))
 }
 
-/// Every room once; then again those in which a lost create had to be waited for.
+/// Every room that has work once, several of them at once; then again those in which a lost create had to be waited for.
 fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
-    let mut exit = Exit::Done;
-    let mut unsettled: Vec<(&Room, Instant)> = Vec::new();
-    for room in rooms {
-        if let Some(closed) = worker.hours.and_then(Hours::closed) {
-            worker.log.line(&format!("No more rooms begin: {closed}"));
-            break;
-        }
-        match turn(worker, room, &mut exit)? {
-            Some(wait) => unsettled.push((room, Instant::now() + wait)),
-            None if worker.stop.load(Ordering::Relaxed) => return Ok(stopped(worker, exit)),
-            None => {}
-        }
+    let (mut waiting, seen) = look(worker, rooms);
+    let turns = Turns { worker, exit: Mutex::new(seen), unsettled: Mutex::default() };
+    if worker.stop.load(Ordering::Relaxed) {
+        return Ok(turns.stopped());
     }
-    for (room, at) in unsettled {
-        let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
-        worker.log.detail(&format!("Waiting {} s for a lost answer room={}", wait.as_secs(), room.id()));
-        if !Deadline::after(wait + Duration::from_secs(1), worker.stop).sleep(wait) {
-            return Ok(stopped(worker, exit));
-        }
-        if turn(worker, room, &mut exit)?.is_some() {
-            exit = exit.max(Exit::Later);
-        }
+    queue::longest_first(&mut waiting);
+    worker.left.store(waiting.len(), Ordering::Relaxed);
+    worker.progress.begin(waiting.iter().map(|waiting| waiting.recordings).sum());
+    jobs::each(
+        &waiting,
+        worker.at_once,
+        || worker.goes_on() && worker.closed().is_none(),
+        |waiting| turns.first(waiting),
+        |waiting, said| {
+            worker.log.error(&format!("ERROR: room={}: this is a bug in jitsi-hls-worker: {said}", waiting.room.id()));
+            turns.ended(Exit::Failed);
+            turns.over(waiting);
+        },
+    );
+    if worker.left.load(Ordering::Relaxed) > 0
+        && let Some(closed) = worker.closed()
+    {
+        worker.log.line(&format!("No more rooms begin: {closed}"));
+    }
+    turns.second();
+    worker.progress.end();
+    if worker.misconfigured.load(Ordering::Relaxed) {
+        bail!("stopped: no recording can be published before this is mended");
+    }
+    if worker.stop.load(Ordering::Relaxed) {
+        return Ok(turns.stopped());
     }
     worker.log.warnings(&worker.client.warnings());
     let dry = "Dry run complete, nothing was changed.";
     worker.log.line(if worker.dry_run { dry } else { "Worker run complete." });
-    Ok(exit)
+    Ok(turns.exit())
 }
 
-/// One room's turn. Its failure is its own, but for a configuration with which no room can succeed.
-fn turn(worker: &Worker<'_>, room: &Room, exit: &mut Exit) -> Result<Option<Duration>> {
-    match worker.work(room) {
-        Ok(End::Exit(end)) => *exit = (*exit).max(end),
-        Ok(End::Unsettled(wait)) => return Ok(Some(wait)),
-        Ok(End::Misconfigured) => bail!("stopped: no recording can be published before this is mended"),
-        Err(error) => {
-            worker.log.error(&format!("ERROR: room={}: {error:#}", room.id()));
-            *exit = (*exit).max(Exit::from(&error));
+/// The rooms that have work to be done, and how the look at the others ended.
+fn look<'r>(worker: &Worker<'_>, rooms: &'r [Room]) -> (Vec<Waiting<'r>>, Exit) {
+    let (mut waiting, mut exit) = (Vec::new(), Exit::Done);
+    for room in rooms {
+        if worker.stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match worker.look(room) {
+            Ok(found) => waiting.extend(found),
+            Err(error) => exit = exit.max(failed(worker, room, &error)),
         }
     }
-    Ok(None)
+    (waiting, exit)
 }
 
-fn stopped(worker: &Worker<'_>, exit: Exit) -> Exit {
-    worker.log.line("Stopped by a signal; the next run goes on.");
-    exit.max(Exit::Later)
+/// How the rooms' turns ended so far.
+struct Turns<'a> {
+    worker: &'a Worker<'a>,
+    exit: Mutex<Exit>,
+    /// Rooms with a lost create, and when it makes sense to look for it again.
+    unsettled: Mutex<Vec<(&'a Room, Instant)>>,
+}
+
+impl<'a> Turns<'a> {
+    fn first(&self, waiting: &Waiting<'a>) {
+        if let Some(wait) = self.turn(waiting.room) {
+            lock(&self.unsettled).push((waiting.room, Instant::now() + wait));
+        }
+        self.over(waiting);
+    }
+
+    fn over(&self, waiting: &Waiting<'_>) {
+        self.worker.left.fetch_sub(1, Ordering::Relaxed);
+        self.worker.progress.done(waiting.recordings);
+    }
+
+    /// The rooms whose turn had to be put off, one after the other.
+    fn second(&self) {
+        let mut unsettled = std::mem::take(&mut *lock(&self.unsettled));
+        unsettled.sort_by_key(|(_, at)| *at);
+        for (room, at) in unsettled {
+            if !self.worker.goes_on() {
+                break;
+            }
+            let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
+            self.worker.log.detail(&format!("Waiting {} s for a lost answer room={}", wait.as_secs(), room.id()));
+            if Deadline::after(wait + Duration::from_secs(1), self.worker.stop).sleep(wait) && self.turn(room).is_some()
+            {
+                self.ended(Exit::Later);
+            }
+        }
+    }
+
+    /// One room's turn, or how long it has to be put off. Its failure is its own, but for a configuration with which no room
+    /// can succeed.
+    fn turn(&self, room: &Room) -> Option<Duration> {
+        match self.worker.work(room) {
+            Ok(End::Exit(end)) => self.ended(end),
+            Ok(End::Unsettled(wait)) => return Some(wait),
+            Ok(End::Misconfigured) => self.worker.misconfigured.store(true, Ordering::Relaxed),
+            Err(error) => self.ended(failed(self.worker, room, &error)),
+        }
+        None
+    }
+
+    fn ended(&self, exit: Exit) {
+        let mut worst = lock(&self.exit);
+        *worst = worst.max(exit);
+    }
+
+    fn exit(&self) -> Exit {
+        *lock(&self.exit)
+    }
+
+    fn stopped(&self) -> Exit {
+        self.worker.log.line("Stopped by a signal; the next run goes on.");
+        self.exit().max(Exit::Later)
+    }
+}
+
+fn failed(worker: &Worker<'_>, room: &Room, error: &anyhow::Error) -> Exit {
+    worker.log.error(&format!("ERROR: room={}: {error:#}", room.id()));
+    Exit::from(error)
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a program is found on PATH, without starting it.
-fn on_path(tool: &OsStr) -> bool {
+pub(crate) fn on_path(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(tool).is_file())
 }

@@ -1,8 +1,10 @@
 //! One room: look, lock, and take each of its recordings as far as it goes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -19,12 +21,13 @@ use rec_core::row::Publisher;
 use rec_core::state::{Entry, Recording, State};
 use rec_core::text::shown;
 
-use crate::hls;
 use crate::hours::Hours;
 use crate::plan::{self, Step};
-use crate::queue::{self, Glance, Look, Unfinalized};
-use crate::resume;
+use crate::progress::Progress;
+use crate::queue::{self, Glance, Look, Unfinalized, Waiting};
+use crate::reserve::Disk;
 use crate::steps::{End, Turn};
+use crate::{hls, jobs, resume};
 
 /// How long Notion may take for one recording.
 const NOTION_BUDGET: Duration = Duration::from_secs(120);
@@ -44,6 +47,15 @@ pub(crate) struct Worker<'a> {
     pub(crate) named: bool,
     /// The hours that the run keeps.
     pub(crate) hours: Option<&'a Hours>,
+    pub(crate) progress: &'a Progress,
+    /// What is free on the recordings' disks, and for whom.
+    pub(crate) disk: Disk,
+    /// How many rooms are worked on at once, at the most.
+    pub(crate) at_once: usize,
+    /// How many rooms are being worked on or waiting for it.
+    pub(crate) left: AtomicUsize,
+    /// Notion has shown that no room can succeed.
+    pub(crate) misconfigured: AtomicBool,
 }
 
 /// Removes what runs that were killed have left half made, but for what is kept.
@@ -55,12 +67,18 @@ fn sweep(room: &Room, keep: fn(&Path) -> bool) -> Result<()> {
 }
 
 impl Worker<'_> {
-    /// The rooms that a person named. What is none is said, and the others have their turn all the same.
+    /// The rooms that a person named, each once. What is none is said, and the others have their turn all the same.
     pub(crate) fn locate(&self, dirs: &[PathBuf]) -> (Vec<Room>, Exit) {
-        let (mut rooms, mut exit) = (Vec::new(), Exit::Done);
+        let (mut rooms, mut known, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
         for dir in dirs {
             match Room::locate(self.config, dir) {
-                Ok(room) => rooms.push(room),
+                Ok(room) => {
+                    let real = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+                    if !known.contains(&real) {
+                        known.push(real);
+                        rooms.push(room);
+                    }
+                }
                 Err(error) => {
                     self.log.error(&format!("ERROR: {error:#}"));
                     exit = Exit::Failed;
@@ -70,20 +88,20 @@ impl Worker<'_> {
         (rooms, exit)
     }
 
-    /// One room's turn.
-    pub(crate) fn work(&self, room: &Room) -> Result<End> {
+    /// A first look at a room, without its lock: whether there is work. Where there is none, why is said here.
+    pub(crate) fn look<'r>(&self, room: &'r Room) -> Result<Option<Waiting<'r>>> {
         let glance = Glance::at(room, self.config.hls.accept_damaged)?;
         let state = if glance.has_state { State::load(room)? } else { None };
         let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
         match queue::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
             Look::Idle => {
                 self.tell_idle(room, &glance, state.as_ref());
-                return Ok(Exit::Done.into());
+                return Ok(None);
             }
             Look::Skip(reason) => {
                 self.log.line(&reason);
                 self.log.detail(&format!("jitsi-finalize {} publishes it", shown(&room.dir)));
-                return Ok(Exit::Done.into());
+                return Ok(None);
             }
             Look::Work => {}
         }
@@ -91,7 +109,17 @@ impl Worker<'_> {
             self.log.error(&warning);
         }
         if self.dry_run {
-            return self.tell(room, &glance);
+            return self.tell(room, &glance).map(|()| None);
+        }
+        Ok(Some(Waiting::of(room, &glance)))
+    }
+
+    /// One room's turn.
+    pub(crate) fn work(&self, room: &Room) -> Result<End> {
+        // It may have waited for hours.
+        if room.dir.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            self.log.detail(&format!("Skip room={}: it is gone", room.id()));
+            return Ok(Exit::Done.into());
         }
         let Some(lock) = Lock::try_acquire(&room.path(LOCK))? else {
             self.log.line(&format!("Busy room={}: another tool, or its ffmpeg, has it locked", room.id()));
@@ -100,7 +128,7 @@ impl Worker<'_> {
         room.sweep();
         sweep(room, resume::is_begun)?;
         let end = self.locked(room, &lock)?;
-        if matches!(end, End::Exit(Exit::Done)) {
+        if matches!(end, End::Exit(Exit::Done)) && self.closed().is_none() {
             // Begun for an MP4 that has gone, say.
             sweep(room, |_| false)?;
         }
@@ -129,7 +157,7 @@ impl Worker<'_> {
     }
 
     /// What a dry run says.
-    fn tell(&self, room: &Room, glance: &Glance) -> Result<End> {
+    fn tell(&self, room: &Room, glance: &Glance) -> Result<()> {
         let mut state = adopt::load(self.config, room, &glance.mp4s)?;
         state.register(&glance.mp4s, |slot| room.has_slot(slot));
         for recording in &state.recordings {
@@ -146,7 +174,7 @@ impl Worker<'_> {
             let mp4 = recording.file.as_ref().map(|_| format!(" mp4={}", recording.shown())).unwrap_or_default();
             self.log.line(&format!("Would {what} room={}{mp4}", room.id()));
         }
-        Ok(Exit::Done.into())
+        Ok(())
     }
 
     /// The room's recordings, under its lock, until each of them rests or has ended for this run.
@@ -220,6 +248,21 @@ impl Worker<'_> {
         shape.is_ok_and(|shape| shape == Shape::Whole || age(mp4.print.mtime) >= QUIET)
     }
 
+    /// Whether another room may begin.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed) && !self.misconfigured.load(Ordering::Relaxed)
+    }
+
+    /// That the window has closed, if the run keeps one.
+    pub(crate) fn closed(&self) -> Option<String> {
+        self.hours.and_then(Hours::closed)
+    }
+
+    /// How many threads an ffmpeg may use that begins now.
+    pub(crate) fn threads(&self) -> usize {
+        jobs::threads(cores(), self.left.load(Ordering::Relaxed).min(self.at_once))
+    }
+
     /// How long Notion may take for what comes next.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(NOTION_BUDGET, self.stop)
@@ -229,4 +272,9 @@ impl Worker<'_> {
     pub(crate) fn publisher(&self) -> Publisher<'_> {
         Publisher { config: self.config, client: self.client.with_deadline(self.deadline()), log: self.log }
     }
+}
+
+/// How many cores this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -19,9 +19,9 @@ use rec_core::text::shown;
 use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
-use crate::hours::Hours;
 use crate::inherit::{self, Origin};
 use crate::plan::{ERROR, Step};
+use crate::reserve::{NoRoom, Reservation};
 use crate::room::{QUIET, Worker};
 use crate::run::Interrupted;
 use crate::verify;
@@ -64,12 +64,12 @@ pub(crate) struct Turn<'a> {
     pub(crate) entry: Entry<'a>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
     /// Takes a step.
     pub(crate) fn step(mut self, step: Step) -> Result<Stepped> {
         // What takes long begins within the hours only; what it has led to is brought to its end at any.
         if matches!(step, Step::Inherit | Step::Encode)
-            && let Some(closed) = self.worker.hours.and_then(Hours::closed)
+            && let Some(closed) = self.worker.closed()
         {
             self.log().line(&format!("Later {}: {closed}", self.shown()));
             return Ok(Err(Exit::Done.into()));
@@ -141,21 +141,19 @@ impl Turn<'_> {
         Ok(Err(Exit::Failed.into()))
     }
 
+    /// Room on the disk for what ffmpeg is going to write.
+    fn reserve(&self, bytes: u64) -> Result<std::result::Result<Reservation<'a>, NoRoom>> {
+        let (room, dir) = (self.entry.room, self.entry.recording().hls_dir());
+        let reserved = self.worker.disk.reserve(&room.dir, [&format!("{dir}.tmp"), &dir], bytes);
+        reserved.with_context(|| format!("look how much is free on the disk of {}", shown(&room.dir)))
+    }
+
     /// ffmpeg, between a row that says processing and HLS in place.
     fn encode(&mut self) -> Result<Stepped> {
         match self.examine()? {
             Ok(()) => {}
             Err(End::Exit(Exit::Failed)) => return Ok(Err(self.tell_error())),
             Err(end) => return Ok(Err(end)),
-        }
-        // Where the state cannot be written, nothing is begun that it would have to know of.
-        self.entry.change(|_| ())?;
-        self.log().line(&format!("Process {}", self.shown()));
-        let processing = Row { provider: Provider::Mp4, status: Status::Processing };
-        // The script went on whatever Notion said to this, and so do we, but for a row that nobody wants any more.
-        match self.update(processing) {
-            Err(end) if matches!(end, End::Misconfigured) || self.entry.recording().row_gone => return Ok(Err(end)),
-            _ => {}
         }
         let recording = self.entry.recording();
         let (Some(name), Some(print)) = (recording.file.clone(), recording.source) else { return Ok(Ok(())) };
@@ -166,13 +164,35 @@ impl Turn<'_> {
             print,
             dir: &dir,
             settings: &self.worker.config.hls,
-            threads: 1,
+            threads: self.worker.threads(),
             lock: self.lock,
             log: self.worker.log,
+            progress: self.worker.progress,
             stop: self.worker.stop,
             hours: self.worker.hours,
         };
-        let failure = match job.plan().and_then(|plan| job.make(&plan)) {
+        let plan = job.plan();
+        let _reserved = match plan.as_ref().map(|plan| self.reserve(plan.recipe.bytes())) {
+            Ok(reserved) => match reserved? {
+                Ok(reserved) => Some(reserved),
+                Err(none) => {
+                    self.log().error(&format!("ERROR: {}: {none}; skipped, the next run tries again", self.shown()));
+                    return Ok(Err(Exit::Later.into()));
+                }
+            },
+            // Its row says first that it is being worked on, as the script's did.
+            Err(_) => None,
+        };
+        // Where the state cannot be written, nothing is begun that it would have to know of.
+        self.entry.change(|_| ())?;
+        self.log().line(&format!("Process {}", self.shown()));
+        let processing = Row { provider: Provider::Mp4, status: Status::Processing };
+        // The script went on whatever Notion said to this, and so do we, but for a row that nobody wants any more.
+        match self.update(processing) {
+            Err(end) if matches!(end, End::Misconfigured) || self.entry.recording().row_gone => return Ok(Err(end)),
+            _ => {}
+        }
+        let failure = match plan.and_then(|plan| job.make(&plan)) {
             Ok(made) => {
                 // Before the rename: a run that dies in between finds HLS that is not there, and makes it anew; the other way
                 // round it would find HLS of which nobody knows what it was made from.
@@ -251,7 +271,8 @@ impl Turn<'_> {
     fn inherit(&mut self) -> Result<Stepped> {
         let (shown_entry, dir) = (self.shown(), self.entry.recording().hls_dir());
         let Some(name) = self.entry.recording().file.clone() else { return Ok(Ok(())) };
-        let origin = match inherit::origin(self.entry.room, &dir, name.as_ref(), self.worker.stop) {
+        let (nice, stop) = (self.worker.config.hls.nice, self.worker.stop);
+        let origin = match inherit::origin(self.entry.room, &dir, name.as_ref(), nice, stop) {
             Ok(origin) => origin,
             Err(error) if error.is::<Interrupted>() => {
                 self.log().error(&format!("ERROR: {shown_entry}: {error:#}; the next run tries again"));

@@ -1,5 +1,7 @@
 //! What a recording's row is told, and the scripts' lines for how that went.
 
+use std::sync::atomic::Ordering;
+
 use anyhow::Result;
 use rec_core::exit::Exit;
 use rec_core::notion::{Kind, Status};
@@ -31,9 +33,18 @@ impl Turn<'_> {
                 Ok(ended)
             }
             Err(trouble) => {
-                self.log().error(&create_failed(&self.entry, &trouble));
+                self.tell(&trouble, &create_failed(&self.entry, &trouble));
                 Ok(Err(end_of(&trouble)))
             }
+        }
+    }
+
+    /// Trouble with a row. What a wrong configuration makes fail, it makes fail in each room: that is said once.
+    fn tell(&self, trouble: &Trouble, line: &str) {
+        if is_misconfigured(trouble) && self.worker.misconfigured.swap(true, Ordering::Relaxed) {
+            self.log().detail(line);
+        } else {
+            self.log().error(line);
         }
     }
 
@@ -66,7 +77,7 @@ impl Turn<'_> {
         };
         let Err(trouble) = updated else { return Ok(()) };
         let id = self.entry.room.id();
-        self.log().error(&format!("ERROR: Notion update failed: {trouble} room={id}"));
+        self.tell(&trouble, &format!("ERROR: Notion update failed: {trouble} room={id}"));
         if matches!(&trouble, Trouble::Notion(error) if error.kind == Kind::Page) {
             let dir = shown(&self.entry.room.dir);
             self.log().error(&format!(
@@ -84,7 +95,11 @@ impl Turn<'_> {
 fn end_of(trouble: &Trouble) -> End {
     match trouble {
         Trouble::Unsettled(wait) => End::Unsettled(*wait),
-        Trouble::Notion(error) if error.kind == Kind::Config => End::Misconfigured,
+        trouble if is_misconfigured(trouble) => End::Misconfigured,
         trouble => trouble.exit().into(),
     }
+}
+
+fn is_misconfigured(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Notion(error) if error.kind == Kind::Config)
 }

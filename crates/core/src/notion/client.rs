@@ -24,7 +24,8 @@ pub struct Client {
 struct Shared {
     settings: Settings,
     wire: Wire,
-    schema: Mutex<Option<Schema>>,
+    /// The columns; or why there will be none before a person has mended something, which is asked for once.
+    schema: Mutex<Option<Result<Schema, Error>>>,
     /// The last request used all its tries in vain: the next one gets a single try, so that a worker with 500 recordings does
     /// not wait 500 times for a Notion that is away.
     away: AtomicBool,
@@ -61,7 +62,7 @@ impl Client {
 
     /// What an admin should know of the database's columns, a line each; nothing before they are read.
     pub fn warnings(&self) -> Vec<String> {
-        self.known_schema().as_ref().map(|schema| schema.warnings.clone()).unwrap_or_default()
+        self.known_schema().iter().flatten().flat_map(|schema| schema.warnings.clone()).collect()
     }
 
     /// Creates a row: one `POST /v1/pages`, sent again only where it certainly did not happen.
@@ -141,17 +142,25 @@ impl Client {
     }
 
     fn schema(&self) -> Result<Schema, Error> {
-        if let Some(schema) = self.known_schema().as_ref() {
-            return Ok(schema.clone());
+        // Held while they are read: others that need them at the same time have to wait, and need not ask too.
+        let mut known = self.known_schema();
+        if let Some(read) = known.as_ref() {
+            return read.clone();
         }
-        let request = request(Method::GET, &self.database_path(), None);
-        let reply = self.send(&Call { request, effect: Effect::Repeatable, subject: self.database() })?;
-        let schema = Schema::read(&reply).ok_or_else(|| strange(Kind::Away, "a database", &reply))??;
-        *self.known_schema() = Some(schema.clone());
-        Ok(schema)
+        let read = self.read_schema();
+        if !matches!(&read, Err(error) if error.kind != Kind::Config) {
+            *known = Some(read.clone());
+        }
+        read
     }
 
-    fn known_schema(&self) -> MutexGuard<'_, Option<Schema>> {
+    fn read_schema(&self) -> Result<Schema, Error> {
+        let request = request(Method::GET, &self.database_path(), None);
+        let reply = self.send(&Call { request, effect: Effect::Repeatable, subject: self.database() })?;
+        Schema::read(&reply).ok_or_else(|| strange(Kind::Away, "a database", &reply))?
+    }
+
+    fn known_schema(&self) -> MutexGuard<'_, Option<Result<Schema, Error>>> {
         self.shared.schema.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
