@@ -17,6 +17,7 @@ mod defects_permissions_secrets;
 mod defects_stall;
 mod disk;
 mod docs;
+mod extras;
 mod finalize_kept;
 mod hostile;
 mod install;

@@ -135,7 +135,15 @@ fn a_recording_is_processed_with_two_updates_and_becomes_hls_with_the_scripts_na
     assert_published(&room);
     assert_eq!(
         listing(&room.join("v0")),
-        ["master.m3u8", "seg_000000.ts", "seg_000001.ts", "stream.m3u8"],
+        [
+            "master.m3u8",
+            "poster.jpg",
+            "previews.vtt",
+            "previews_000.jpg",
+            "seg_000000.ts",
+            "seg_000001.ts",
+            "stream.m3u8"
+        ],
         "8 s in segments of 6"
     );
     let stream = fs::read_to_string(room.join("v0/stream.m3u8")).unwrap();

@@ -15,6 +15,7 @@ use rec_core::recording::{Fingerprint, Room};
 use rec_core::text::shown;
 use walkdir::WalkDir;
 
+use crate::extras;
 use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
 use crate::hours::Hours;
@@ -152,6 +153,10 @@ impl Job<'_> {
         }
         let (variants, sound) = verified?;
         let master = playlist::master(&variants, sound.as_ref());
+        for missing in extras::make(&tmp, self.name, &plan.source, self.settings, self.lock, self.stop) {
+            let (room, mp4) = (self.room.id(), shown(self.name));
+            self.log.line(&format!("WARNING: room={room} mp4={mp4}: {missing}"));
+        }
         fs::write(tmp.join("master.m3u8"), master)
             .and_then(|()| resume::remove_journal(&tmp))
             .and_then(|()| sync_tree(&tmp))

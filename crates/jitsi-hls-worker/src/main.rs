@@ -2,6 +2,7 @@
 
 mod alike;
 mod cli;
+mod extras;
 mod ffmpeg;
 mod ffprobe;
 mod hls;

@@ -104,23 +104,30 @@ fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
     queue::longest_first(&mut waiting);
     worker.left.store(waiting.len(), Ordering::Relaxed);
     worker.progress.begin(waiting.iter().map(|waiting| waiting.recordings).sum());
-    jobs::each(
-        &waiting,
-        worker.at_once,
-        || worker.goes_on() && worker.closed().is_none(),
-        |waiting| turns.first(waiting),
-        |waiting, said| {
-            worker.log.error(&format!("ERROR: room={}: this is a bug in jitsi-hls-worker: {said}", waiting.room.id()));
-            turns.ended(Exit::Failed);
-            turns.over(waiting);
-        },
-    );
+    let panicked = |room: &Room, said: &str| {
+        worker.log.error(&format!("ERROR: room={}: this is a bug in jitsi-hls-worker: {said}", room.id()));
+        turns.ended(Exit::Failed);
+    };
+    let first = |waiting: &Waiting<'_>, said: &str| {
+        panicked(waiting.room, said);
+        turns.over(waiting);
+    };
+    let open = || worker.goes_on() && worker.closed().is_none();
+    jobs::each(&waiting, worker.at_once, open, |waiting| turns.first(waiting), first);
     if worker.left.load(Ordering::Relaxed) > 0
         && let Some(closed) = worker.closed()
     {
         worker.log.line(&format!("No more rooms begin: {closed}"));
     }
-    turns.second();
+    let unsettled = turns.unsettled();
+    worker.left.store(unsettled.len(), Ordering::Relaxed);
+    jobs::each(
+        &unsettled,
+        worker.at_once,
+        || worker.goes_on(),
+        |(room, at)| turns.second(room, *at),
+        |(room, _), said| panicked(room, said),
+    );
     worker.progress.end();
     if worker.misconfigured.load(Ordering::Relaxed) {
         bail!("stopped: no recording can be published before this is mended");
@@ -170,21 +177,20 @@ impl<'a> Turns<'a> {
         self.worker.progress.done(waiting.recordings);
     }
 
-    /// The rooms whose turn had to be put off, one after the other.
-    fn second(&self) {
+    /// The rooms whose turn had to be put off, in the order in which it makes sense to go on with them.
+    fn unsettled(&self) -> Vec<(&'a Room, Instant)> {
         let mut unsettled = std::mem::take(&mut *lock(&self.unsettled));
         unsettled.sort_by_key(|(_, at)| *at);
-        for (room, at) in unsettled {
-            if !self.worker.goes_on() {
-                break;
-            }
-            let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
-            self.worker.log.detail(&format!("Waiting {} s for a lost answer room={}", wait.as_secs(), room.id()));
-            if Deadline::after(wait + Duration::from_secs(1), self.worker.stop).sleep(wait) && self.turn(room).is_some()
-            {
-                self.ended(Exit::Later);
-            }
+        unsettled
+    }
+
+    fn second(&self, room: &Room, at: Instant) {
+        let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
+        self.worker.log.detail(&format!("Waiting {} s for a lost answer room={}", wait.as_secs(), room.id()));
+        if Deadline::after(wait + Duration::from_secs(1), self.worker.stop).sleep(wait) && self.turn(room).is_some() {
+            self.ended(Exit::Later);
         }
+        self.worker.left.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// One room's turn, or how long it has to be put off. Its failure is its own, but for a configuration with which no room

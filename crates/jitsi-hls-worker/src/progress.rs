@@ -39,7 +39,9 @@ impl Progress {
 
     /// So many recordings have work to be done.
     pub(crate) fn begin(&self, recordings: usize) {
-        if let Some(Bars { all, total }) = &self.bars {
+        if let Some(Bars { all, total }) = &self.bars
+            && recordings > 0
+        {
             all.add(total.clone());
             total.set_length(recordings as u64);
             total.tick();
