@@ -1,37 +1,211 @@
 //! HLS as a player and a validator see it: measured here, with nothing of the product's code.
 
-use std::fs;
+pub mod bitstream;
+pub mod clap;
+pub mod playlist;
+pub mod rendition;
+
 use std::path::Path;
 use std::process::Command;
 
+use playlist::{Attributes, Master, Media, Variant};
+use rendition::{Rendition, Track};
 use serde_json::Value;
 
-/// Asserts that the HLS in `dir` is what its master playlist says, and plays as long as `source` without an error. `size` is
-/// that of the picture, if there is to be one.
+/// The longest source of which each second is played; of a longer one, the last minute is.
+const PLAYED: f64 = 600.0;
+
+/// Asserts that the HLS in `dir` is one rendition, of picture and sound together, that [`check_all`] finds right. `size` is that
+/// of the picture, if there is to be one.
 #[track_caller]
 pub fn check(dir: &Path, source: &Path, size: Option<(u64, u64)>) {
-    let stream = Media::read(&dir.join("stream.m3u8"));
-    for (name, duration) in &stream.segments {
-        assert!(duration.round() <= stream.target, "{name}: {duration} s > {}", stream.target);
-        segment(&dir.join(name), size);
+    let master = check_all(dir, source, size.as_slice());
+    assert_eq!(master.uris(), ["stream.m3u8"]);
+}
+
+/// Asserts that the HLS in `dir` is what its playlists say, has all that `source` has, in step, and plays as long without an
+/// error. `sizes` are those of its pictures, the lowest first.
+#[track_caller]
+pub fn check_all(dir: &Path, source: &Path, sizes: &[(u64, u64)]) -> Master {
+    let master = Master::read(dir);
+    let source = Source::read(source);
+    let rungs: Vec<_> = master.variants.iter().map(|variant| Rendition::read(dir, &variant.uri)).collect();
+    let audio = master.audio.as_ref().map(|audio| Rendition::read(dir, audio.text("URI")));
+
+    let mut found: Vec<_> = rungs.iter().filter_map(|rung| rung.video.as_ref()).map(Track::size).collect();
+    found.sort_by_key(|size| size.1);
+    assert_eq!(found, sizes);
+    assert_eq!(rungs.len(), sizes.len().max(1));
+    for rendition in rungs.iter().chain(&audio) {
+        check_times(rendition, &source);
+        rendition.check_keyframes();
+        check_streams(rendition);
     }
-    let source = probe(&["-show_entries", "format=duration:stream=codec_type:stream_disposition=attached_pic"], source);
-    let is = |stream: &&Value, kind| stream["codec_type"] == kind && stream["disposition"]["attached_pic"] == 0;
-    let audio = source["streams"].as_array().unwrap().iter().any(|stream| is(&stream, "audio"));
+    for rung in rungs.iter().chain(&audio) {
+        // §6.2.4: one target duration for all.
+        assert!((rung.media.target - rungs[0].media.target).abs() < 0.1, "{}: another target duration", rung.name);
+    }
+    for (variant, rung) in master.variants.iter().zip(&rungs) {
+        check_variant(variant, rung, audio.as_ref());
+        check_alignment(rung, &rungs[0]);
+        let sound = audio.as_ref().or(Some(rung)).and_then(|rendition| rendition.audio.as_ref());
+        check_step(&source, rung.video.as_ref(), sound, &rung.name);
+        if rungs.len() > 1 {
+            check_play(&dir.join(&variant.uri), rung, &source);
+        }
+    }
+    if let Some(audio) = &audio {
+        assert!(audio.video.is_none() && rungs.iter().all(|rung| rung.audio.is_none()), "sound twice");
+    }
+    check_play(&dir.join("master.m3u8"), audio.as_ref().unwrap_or(&rungs[0]), &source);
+    master
+}
 
-    let master = fs::read_to_string(dir.join("master.m3u8")).unwrap();
-    let resolution = attribute(&master, "RESOLUTION").map(ToOwned::to_owned);
-    assert_eq!(resolution, size.map(|(width, height)| format!("{width}x{height}")), "{master}");
-    let mut codecs: Vec<String> = size.map(|_| avc1(&dir.join(&stream.segments[0].0))).into_iter().collect();
-    codecs.extend(audio.then(|| "mp4a.40.2".to_owned()));
-    assert_eq!(attribute(&master, "CODECS").unwrap(), codecs.join(","), "{master}");
-    let (peak, said) = (stream.peak(dir), attribute(&master, "BANDWIDTH").unwrap().parse::<f64>().unwrap());
-    assert!(peak <= said && said <= peak * 1.1, "measured {peak}, said {said}");
+/// The recording that the HLS was made of.
+struct Source {
+    seconds: f64,
+    video: Option<Track>,
+    audio: Option<Track>,
+}
 
-    let (played, wanted) = (play(&dir.join("master.m3u8")), number(&source["format"]["duration"]));
-    assert!((played - wanted).abs() <= f64::max(1.0, wanted * 0.005), "plays {played} s of {wanted} s");
-    let listed = stream.seconds();
-    assert!((listed - wanted).abs() <= f64::max(1.0, wanted * 0.005), "lists {listed} s of {wanted} s");
+impl Source {
+    fn read(path: &Path) -> Self {
+        let (video, audio) = Track::both(path);
+        Self { seconds: seconds_of(path), video, audio }
+    }
+
+    /// Half a percent or a second: what a variable frame rate and the edges of audio frames may cost.
+    fn is_as_long_as(&self, seconds: f64) -> bool {
+        (seconds - self.seconds).abs() <= f64::max(1.0, self.seconds * 0.005)
+    }
+}
+
+/// A playlist's times are those of its packets.
+#[track_caller]
+fn check_times(rendition: &Rendition, source: &Source) {
+    let (media, leader) = (&rendition.media, rendition.leader());
+    let starts = rendition.starts();
+    let tracks = || rendition.video.iter().chain(&rendition.audio);
+    let frame = leader.packets.iter().map(|packet| packet.lasts).fold(0.001, f64::max);
+    let mut listed = starts[0];
+    for (segment, next) in media.segments.iter().zip(&starts[1..]) {
+        listed += segment.seconds;
+        let what = format!("{}: {}", rendition.name, segment.name);
+        assert!((listed - next).abs() <= frame, "{what}: ends at {listed}, and the next begins at {next}: {starts:?}");
+    }
+    let last = media.segments.last().unwrap();
+    let ends = tracks().map(Track::ends);
+    let (first, end) = ends.fold((f64::MAX, 0.0), |(first, end), this| (f64::min(first, this), f64::max(end, this)));
+    listed += last.seconds;
+    let is_end = first - frame <= listed && listed <= end + frame;
+    assert!(is_end, "{}: lists up to {listed}, and ends at {first} or {end}", rendition.name);
+    for segment in &media.segments {
+        assert!(
+            segment.seconds > 0.0 && segment.seconds.round() <= media.target,
+            "{}: {}",
+            segment.name,
+            segment.seconds
+        );
+    }
+    let longest = media.segments.iter().map(|segment| segment.seconds).fold(0.0, f64::max);
+    // Without this, a target duration of an hour would allow any segment and any peak.
+    assert!(media.target <= f64::max(longest.ceil() + 1.0, 30.0), "{}: {}", rendition.name, media.target);
+    assert!(
+        source.is_as_long_as(media.seconds()),
+        "{}: lists {} of {} s",
+        rendition.name,
+        media.seconds(),
+        source.seconds
+    );
+    let begin = tracks().map(Track::begins).fold(f64::MAX, f64::min);
+    assert!(source.is_as_long_as(end - begin), "{}: from {begin} to {end} of {} s", rendition.name, source.seconds);
+}
+
+/// A rendition has what each player can show: H.264 of an even size in 4:2:0, AAC in stereo.
+#[track_caller]
+fn check_streams(rendition: &Rendition) {
+    if let Some(video) = &rendition.video {
+        let (facts, (width, height)) = (&video.facts, video.size());
+        assert_eq!((&facts["codec_name"], &facts["pix_fmt"]), (&"h264".into(), &"yuv420p".into()), "{facts}");
+        assert!(width % 2 == 0 && height % 2 == 0 && facts["side_data_list"].is_null(), "{facts}");
+        assert_eq!((video.number("coded_width"), video.number("coded_height")), (width, height), "{facts}");
+    }
+    if let Some(audio) = &rendition.audio {
+        let facts = &audio.facts;
+        assert_eq!(
+            (&facts["codec_name"], &facts["profile"], &facts["channels"]),
+            (&"aac".into(), &"LC".into(), &2.into())
+        );
+    }
+}
+
+/// What the master playlist says of a variant is what was measured.
+#[track_caller]
+fn check_variant(variant: &Variant, rung: &Rendition, audio: Option<&Rendition>) {
+    let says: &Attributes = &variant.attributes;
+    let playlists = || [rung].into_iter().chain(audio);
+    // §4.3.4.2: "the largest sum of peak segment bit rates that is produced by any playable combination of Renditions".
+    let peak: f64 = playlists().map(|rendition| rendition.media.peak()).sum();
+    let said = says.number("BANDWIDTH");
+    assert!(peak <= said && said <= peak * 1.1, "{}: peak {peak}, said {said}", rung.name);
+    let average: f64 = playlists().map(|rendition| rendition.media.average()).sum();
+    let said = says.number("AVERAGE-BANDWIDTH");
+    assert!((average - said).abs() <= 2.0 + average * 0.001, "{}: average {average}, said {said}", rung.name);
+
+    let mut codecs: Vec<String> = playlists().flat_map(Rendition::codecs).collect();
+    let mut said: Vec<&str> = says.text("CODECS").split(',').collect();
+    codecs.sort();
+    said.sort_unstable();
+    assert_eq!(codecs, said, "{}", rung.name);
+
+    let size = rung.video.as_ref().map(|video| format!("{}x{}", video.number("width"), video.number("height")));
+    assert_eq!(says.get("RESOLUTION"), size.as_deref(), "{}", rung.name);
+    let rate = says.get("FRAME-RATE");
+    assert_eq!(rate.is_some(), rung.video.is_some(), "{}: {says:?}", rung.name);
+    if let (Some(video), Some(rate)) = (&rung.video, rate) {
+        assert_eq!(rate.split_once('.').map(|(_, decimals)| decimals.len()), Some(3), "{rate}");
+        let (said, fastest) = (rate.parse::<f64>().unwrap(), 1.0 / video.distances()[0]);
+        // Times are whole ticks: of 90 kHz in TS.
+        assert!(
+            (said - fastest).abs() <= 0.0005 + fastest * fastest / 90_000.0,
+            "{}: {fastest}, said {said}",
+            rung.name
+        );
+    }
+}
+
+/// A player may go from one rung to another at the beginning of each segment.
+#[track_caller]
+fn check_alignment(rung: &Rendition, with: &Rendition) {
+    let (starts, wanted) = (rung.starts(), with.starts());
+    assert_eq!(starts.len(), wanted.len(), "{}: {starts:?} {wanted:?}", rung.name);
+    for (at, (start, wanted)) in starts.iter().zip(&wanted).enumerate() {
+        assert!((start - wanted).abs() <= 0.001, "{} segment {at}: {start}, elsewhere {wanted}", rung.name);
+    }
+}
+
+/// The sound is where it was beside the picture. What began late may be filled up with silence or the first picture.
+#[track_caller]
+fn check_step(source: &Source, video: Option<&Track>, audio: Option<&Track>, name: &str) {
+    assert_eq!((video.is_some(), audio.is_some()), (source.video.is_some(), source.audio.is_some()), "{name}");
+    let (Some(video), Some(audio)) = (video, audio) else { return };
+    let (Some(was_video), Some(was_audio)) = (&source.video, &source.audio) else { return };
+    let (was, is) = (was_video.begins() - was_audio.begins(), video.begins() - audio.begins());
+    let filled = is.abs() < 0.05 && was.abs() > 0.1;
+    assert!((was - is).abs() < 0.05 || filled, "{name}: the picture began {was} s after the sound, and now {is} s");
+}
+
+/// A decoder plays it without an error: all of it, or the last minute of hours.
+#[track_caller]
+fn check_play(playlist: &Path, rung: &Rendition, source: &Source) {
+    if source.seconds > PLAYED {
+        let (film, wanted) = rung.last(60.0);
+        let played = play(film.path());
+        assert!((played - wanted).abs() <= 1.0, "{}: plays {played} s of {wanted} s", rung.name);
+    } else {
+        let played = play(playlist);
+        assert!(source.is_as_long_as(played), "{}: plays {played} s of {} s", playlist.display(), source.seconds);
+    }
 }
 
 /// An attribute of the one variant that a master playlist names.
@@ -48,78 +222,6 @@ pub fn attribute<'a>(master: &'a str, name: &str) -> Option<&'a str> {
 #[track_caller]
 pub fn seconds(dir: &Path) -> f64 {
     Media::read(&dir.join("stream.m3u8")).seconds()
-}
-
-/// A media playlist: its target duration, and each segment's name and duration.
-pub struct Media {
-    target: f64,
-    /// Each segment's name and duration.
-    pub segments: Vec<(String, f64)>,
-}
-
-impl Media {
-    /// Reads one, which must be complete.
-    #[track_caller]
-    pub fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap();
-        assert!(text.starts_with("#EXTM3U\n") && text.ends_with("\n#EXT-X-ENDLIST\n"), "{text}");
-        let lines: Vec<&str> = text.lines().collect();
-        let value =
-            |line: &str, tag| line.strip_prefix(tag).map(|value: &str| value.trim_end_matches(',').parse().unwrap());
-        let target = lines.iter().find_map(|line| value(line, "#EXT-X-TARGETDURATION:")).unwrap();
-        let segments = lines.windows(2).filter_map(|two| Some((two[1].to_owned(), value(two[0], "#EXTINF:")?)));
-        Self { target, segments: segments.collect() }
-    }
-
-    /// What it lists.
-    pub fn seconds(&self) -> f64 {
-        self.segments.iter().map(|segment| segment.1).sum()
-    }
-
-    /// RFC 8216 §4.1: "the largest bit rate of any contiguous set of segments whose total duration is between 0.5 and 1.5
-    /// times the target duration".
-    fn peak(&self, dir: &Path) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "small files")]
-        let bits = |name: &String| fs::metadata(dir.join(name)).unwrap().len() as f64 * 8.0;
-        let count = self.segments.len();
-        let sets = (0..count).flat_map(|first| (first..count).map(move |last| first..=last)).map(|set| {
-            let duration: f64 = self.segments[set.clone()].iter().map(|segment| segment.1).sum();
-            (self.segments[set].iter().map(|segment| bits(&segment.0)).sum::<f64>() / duration, duration)
-        });
-        let fit = |set: &(f64, f64)| (0.5 * self.target..=1.5 * self.target).contains(&set.1);
-        let sets: Vec<_> = sets.collect();
-        let peak = sets.iter().filter(|set| fit(set)).map(|set| set.0).reduce(f64::max);
-        // Where all of it is shorter than that: what it has.
-        peak.unwrap_or_else(|| sets.iter().map(|set| set.0).fold(0.0, f64::max))
-    }
-}
-
-/// A segment begins with a keyframe, has this picture of the main profile, and its sound is AAC in stereo.
-#[track_caller]
-fn segment(path: &Path, size: Option<(u64, u64)>) {
-    let entries = "stream=index,codec_type,codec_name,profile,width,height,channels:packet=stream_index,flags";
-    let probe = probe(&["-show_entries", entries], path);
-    let list = |name: &str| probe[name].as_array().unwrap().clone();
-    let video = list("streams").into_iter().find(|stream| stream["codec_type"] == "video");
-    assert_eq!(video.as_ref().map(|video| (video["width"].as_u64().unwrap(), video["height"].as_u64().unwrap())), size);
-    if let Some(video) = video {
-        assert_eq!((&video["codec_name"], &video["profile"]), (&"h264".into(), &"Main".into()));
-        assert!(video["width"].as_u64().unwrap() % 2 == 0 && video["height"].as_u64().unwrap() % 2 == 0, "{video}");
-        let first = list("packets").into_iter().find(|packet| packet["stream_index"] == video["index"]).unwrap();
-        assert!(first["flags"].as_str().unwrap().starts_with('K'), "{}: {first}", path.display());
-    }
-    if let Some(audio) = list("streams").into_iter().find(|stream| stream["codec_type"] == "audio") {
-        // A segment whose sound ends within it may hold too little of it to tell more.
-        assert_eq!(audio["codec_name"], "aac");
-        assert!([2, 0].contains(&audio["channels"].as_u64().unwrap_or(0)), "{}: {audio}", path.display());
-    }
-}
-
-/// What RFC 6381 calls the video of a TS segment: profile, constraints and level of its first SPS.
-fn avc1(segment: &Path) -> String {
-    let bytes = fs::read(segment).unwrap();
-    let sps = bytes.windows(7).find(|w| w[..3] == [0, 0, 1] && w[3] & 0x9f == 7).unwrap();
-    format!("avc1.{:02X}{:02X}{:02X}", sps[4], sps[5], sps[6])
 }
 
 /// Decodes all of it, without an error, and says how many seconds that were.
@@ -144,6 +246,8 @@ pub fn probe(args: &[&str], path: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn number(value: &Value) -> f64 {
-    value.as_str().unwrap().parse().unwrap()
+/// How long a film says that it is.
+#[track_caller]
+pub fn seconds_of(path: &Path) -> f64 {
+    probe(&["-show_entries", "format=duration"], path)["format"]["duration"].as_str().unwrap().parse().unwrap()
 }

@@ -13,6 +13,8 @@ pub mod hls;
 pub mod jibri;
 pub mod media;
 pub mod names;
+pub mod npm;
+pub mod players;
 pub mod processes;
 pub mod rooms;
 pub mod scripts;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// Change it when a clip's recipe changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The kinds of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,12 @@ pub enum Clip {
     Short,
     /// 15 s of 1280x720 with Jibri's current options.
     Hd,
+    /// 12 s of 1920x1080 with Jibri's current options.
+    FullHd,
     /// As Jibri recorded before 2025: veryfast, a keyframe every 2 s.
     Old,
+    /// 12 s of 854x480, in the high profile and with pictures that are told from later ones.
+    High,
     /// No audio.
     Silent,
     /// No video.
@@ -37,8 +41,12 @@ pub enum Clip {
     Odd,
     /// 4:4:4, which the main profile cannot hold.
     Full,
-    /// Frames at uneven times.
+    /// 15 s with frames at uneven times.
     Vfr,
+    /// 3 h, of a narrow picture and few frames, so that it costs seconds.
+    Long,
+    /// 15 s with a flash and a beep every 3 s.
+    Clap,
     /// The index in front.
     FastStart,
     /// Fragmented, as a recorder writes that wants to survive a crash.
@@ -97,7 +105,8 @@ pub fn cut(file: &Path, part: f64) {
 
 fn make(clip: Clip, to: &Path) {
     let picture = |size: &str, seconds: u32| format!("testsrc2=s={size}:r=30:d={seconds}");
-    let tone = |hertz: u32, seconds: u32| format!("sine={hertz}:d={seconds}");
+    // Jibri records two channels.
+    let tone = |hertz: u32, seconds: u32| format!("sine={hertz}:d={seconds},aformat=channel_layouts=stereo");
     let jibri = JIBRI;
     let av = |size: &str, seconds: u32, options: &str| {
         format!("-f lavfi -i {} -f lavfi -i {} {options}", picture(size, seconds), tone(440, seconds))
@@ -106,7 +115,7 @@ fn make(clip: Clip, to: &Path) {
         Clip::Jibri => av("320x180", 8, jibri),
         Clip::Other => format!("-f lavfi -i mandelbrot=s=320x180:r=30 -f lavfi -i {} -t 8 {jibri}", tone(880, 8)),
         Clip::OtherSound => {
-            let beeps = "aevalsrc=0.2*sin(880*PI*t)*mod(floor(t)\\,2):d=8";
+            let beeps = "aevalsrc=0.2*sin(880*PI*t)*mod(floor(t)\\,2):d=8,aformat=channel_layouts=stereo";
             format!("-f lavfi -i {} -f lavfi -i {beeps} {jibri}", picture("320x180", 8))
         }
         Clip::Short => av("320x180", 4, jibri),
@@ -114,7 +123,11 @@ fn make(clip: Clip, to: &Path) {
         Clip::Old => {
             av("1280x720", 15, &jibri.replace("-preset ultrafast", "-preset veryfast -tune zerolatency -g 60"))
         }
-        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("320x180", 8)),
+        Clip::FullHd => av("1920x1080", 12, jibri),
+        Clip::High => {
+            av("854x480", 12, "-c:v libx264 -profile:v high -preset veryfast -pix_fmt yuv420p -g 90 -c:a aac -f mp4")
+        }
+        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("854x480", 12)),
         Clip::AudioOnly => format!("-f lavfi -i {} {jibri} -vn", tone(440, 8)),
         Clip::Low => av("640x360", 8, jibri),
         Clip::FourThree => av("1024x768", 8, jibri),
@@ -123,9 +136,21 @@ fn make(clip: Clip, to: &Path) {
         Clip::Full => av("640x480", 8, "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac -f mp4"),
         Clip::Vfr => {
             // Two of three frames fall out of every other second.
-            let uneven = format!("{},select='if(mod(floor(t),2),not(mod(n,3)),1)'", picture("320x180", 8));
+            let uneven = format!("{},select='if(mod(floor(t),2),not(mod(n,3)),1)'", picture("854x480", 15));
             let options = jibri.replace("-r 30", "-vsync vfr");
-            format!("-f lavfi -i {uneven} -f lavfi -i {} {options}", tone(440, 8))
+            format!("-f lavfi -i {uneven} -f lavfi -i {} {options}", tone(440, 15))
+        }
+        Clip::Long => {
+            let minute = to.with_extension("minute");
+            let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -b:a 32k -f mp4";
+            let (picture, tone) = ("testsrc2=s=64x480:r=2:d=60", tone(440, 60));
+            ffmpeg(&format!("-f lavfi -i {picture} -f lavfi -i {tone} {options}"), &minute);
+            format!("-stream_loop 179 -i {} -c copy -f mp4", minute.display())
+        }
+        Clip::Clap => {
+            let flash = "color=black:s=854x480:r=30:d=15,drawbox=c=white:t=fill:enable='lt(mod(t,3),0.5)*gt(t,1)'";
+            let beep = "aevalsrc='0.5*sin(2000*PI*t)*lt(mod(t,3),0.5)*gt(t,1)':d=15,aformat=channel_layouts=stereo";
+            format!("-f lavfi -i {flash} -f lavfi -i {beep} {jibri}")
         }
         Clip::FastStart => av("320x180", 8, &format!("-movflags +faststart {jibri}")),
         Clip::Fragmented => av("320x180", 8, &format!("-movflags +frag_keyframe+empty_moov -g 30 {jibri}")),

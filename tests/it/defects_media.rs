@@ -3,7 +3,8 @@
 use std::fs;
 
 use pipeline_tests::Bench;
-use pipeline_tests::hls::{Media, attribute, probe};
+use pipeline_tests::hls::playlist::Media;
+use pipeline_tests::hls::{attribute, probe};
 use pipeline_tests::media::Clip;
 
 /// Publishes a clip; its room, and its master playlist.
@@ -33,18 +34,17 @@ fn bandwidth_is_measured_codecs_are_named_and_segments_are_cut_where_they_should
     let bench = Bench::new();
     let (room, master) = published(&bench, Clip::Hd);
     let stream = Media::read(&room.join("v0/stream.m3u8"));
-    let durations: Vec<f64> = stream.segments.iter().map(|segment| segment.1).collect();
+    let durations: Vec<f64> = stream.segments.iter().map(|segment| segment.seconds).collect();
     assert_eq!(durations.len(), 3, "15 s in segments of 6: {durations:?}");
     assert!(durations[..2].iter().all(|seconds| (seconds - 6.0).abs() < 0.1), "{durations:?}");
-    let bits = |name| 8.0 * f64::from(u32::try_from(fs::metadata(room.join("v0").join(name)).unwrap().len()).unwrap());
-    let rates: Vec<f64> = stream.segments.iter().map(|(name, seconds)| bits(name) / seconds).collect();
+    let rates: Vec<f64> = stream.segments.iter().map(|segment| segment.piece.bits() / segment.seconds).collect();
     let peak = rates.iter().copied().fold(0.0, f64::max);
     let declared: f64 = attribute(&master, "BANDWIDTH").unwrap().parse().unwrap();
     assert!(declared >= peak - 1.0 && declared < peak * 1.1, "{declared} for {rates:?}");
     assert_eq!(attribute(&master, "RESOLUTION"), Some("854x480"));
     let video = ["-select_streams", "v:0", "-show_entries", "stream=level:frame=key_frame"];
-    for (name, _) in &stream.segments {
-        let said = probe(&video, &room.join("v0").join(name));
+    for segment in &stream.segments {
+        let (name, said) = (&segment.name, probe(&video, &segment.piece.path));
         let level = said["streams"][0]["level"].as_u64().unwrap();
         assert_eq!(attribute(&master, "CODECS").unwrap(), format!("avc1.4D40{level:02X},mp4a.40.2"));
         assert_eq!(said["frames"][0]["key_frame"], 1, "{name} does not begin with a keyframe");

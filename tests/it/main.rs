@@ -6,6 +6,7 @@ mod adoption;
 mod adoption_swap;
 mod as_jibri;
 mod command_lines;
+mod conformance;
 mod damaged;
 mod death;
 mod defects_loss;

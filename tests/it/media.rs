@@ -54,7 +54,7 @@ fn a_recording_of_an_older_jibri() {
 
 #[test]
 fn a_recording_without_sound() {
-    published_clip(Clip::Silent, Some((320, 180)));
+    published_clip(Clip::Silent, Some((854, 480)));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn full_colour_becomes_what_the_main_profile_can_hold() {
 
 #[test]
 fn frames_at_uneven_times() {
-    published_clip(Clip::Vfr, Some((320, 180)));
+    published_clip(Clip::Vfr, Some((854, 480)));
 }
 
 #[test]
