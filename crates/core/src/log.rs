@@ -149,4 +149,25 @@ mod tests {
         assert_eq!(written.lines().count(), 1);
         assert!(written.ends_with(" room=a\\nERROR: forged\n"), "{written}");
     }
+
+    #[test]
+    fn what_moves_on_the_terminal_steps_aside_for_lines_of_stderr_alone() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::open(dir.path(), "x.log", Verbosity::Quiet);
+        let asides = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&asides);
+        log.step_aside(Box::new(move |write| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            write();
+        }));
+        log.line("for the file");
+        log.detail("for nobody");
+        assert_eq!(asides.load(Ordering::Relaxed), 0);
+        log.error("for both");
+        assert_eq!(asides.load(Ordering::Relaxed), 1);
+        assert_eq!(std::fs::read_to_string(dir.path().join("x.log")).unwrap().lines().count(), 2);
+    }
 }

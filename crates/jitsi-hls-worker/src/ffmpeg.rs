@@ -20,6 +20,13 @@ use crate::run::{Ended, Watch, run};
 /// ffmpeg says twice a second how far it is. Five minutes in which that does not change are a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What `veryfast` does with more effort than it is worth on meetings, and with less: found by measuring slides, cameras and
+/// both (BENCHMARKS.md). Looking further ahead pays for all that is left out, in bits.
+const X264: &str = "partitions=i4x4,i8x8:me=dia:subme=1:weightp=0:b-adapt=0:rc-lookahead=20:aq-strength=0.7:qcomp=0.7";
+
+/// With those, and a sharper scaler, this is as good as the script's 23 or better, for as many bits.
+const CRF: &str = "24.9";
+
 /// An encode of the MP4 `name` in the directory above `cwd` into segments and playlists in `cwd`.
 pub(crate) struct Encode<'a> {
     pub(crate) cwd: &'a Path,
@@ -129,7 +136,8 @@ impl Encode<'_> {
         set("threads", &self.threads.to_string());
         set("profile", "main");
         set("preset", "veryfast");
-        set("crf", "23");
+        set("x264-params", X264);
+        set("crf", CRF);
         if let Some(limit) = limit {
             set("maxrate", &limit.to_string());
             set("bufsize", &(2 * limit).to_string());

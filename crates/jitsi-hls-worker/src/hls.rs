@@ -176,7 +176,7 @@ impl Job<'_> {
             resume: earlier.map(|earlier| &earlier.resume),
             threads: self.threads,
             nice: self.settings.nice,
-            zscale: ffmpeg::has_zscale(),
+            zscale: !recipe.is_quick() && ffmpeg::has_zscale(),
         };
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut checkpoints = Checkpoints::new(&tmp, self.print, recipe, kept);
@@ -295,12 +295,18 @@ impl Job<'_> {
 
 /// Joins each playlist of ffmpeg's with the segments that were there before, and closes it as it should be.
 fn close_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result<()> {
-    for (index, uri) in recipe.playlists().iter().enumerate() {
-        let mut media = Media::parse(&verify::read(tmp, uri)?).with_context(|| uri.clone())?;
+    let mut playlists = Vec::new();
+    for (index, uri) in recipe.playlists().into_iter().enumerate() {
+        let mut media = Media::parse(&verify::read(tmp, &uri)?).with_context(|| uri.clone())?;
         ensure!(media.ended, "{uri} has no EXT-X-ENDLIST: it was not finished");
         media.segments.splice(0..0, kept.get(index).cloned().unwrap_or_default());
+        playlists.push((uri, media));
+    }
+    // One for all that a player may go between (RFC 8216 §6.2.4).
+    let target = playlists.iter().map(|(_, media)| media.least_target()).fold(1.0, f64::max);
+    for (uri, media) in playlists {
         let path = tmp.join(uri);
-        fs::write(&path, media.published().1).with_context(|| format!("write {}", shown(&path)))?;
+        fs::write(&path, media.published(target)).with_context(|| format!("write {}", shown(&path)))?;
     }
     Ok(())
 }

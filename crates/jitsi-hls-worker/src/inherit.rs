@@ -81,7 +81,7 @@ impl Inherited<'_> {
             return Ok(Origin::Broken(lacks.unwrap_or_default()));
         }
         let path = self.tmp.join(COMPARED);
-        fs::write(&path, media.published().1).with_context(|| format!("write {}", shown(&path)))?;
+        fs::write(&path, media.published(media.least_target())).with_context(|| format!("write {}", shown(&path)))?;
         let pair = Pair { cwd: self.tmp, mp4: self.name, playlist: COMPARED, nice: self.nice };
         Ok(match (pair.compare(&source, self.stop)?, lacks) {
             (Likeness::Different, _) => Origin::Other,

@@ -90,11 +90,14 @@ impl Media {
         Ok(media)
     }
 
-    /// The playlist as we publish it: closed, and with a target duration that no segment's, rounded, exceeds (§4.3.3.1).
-    /// ffmpeg rounds half a second down to 0, and 6.5 s to 6.
-    pub(crate) fn published(mut self) -> (Self, String) {
-        self.target = self.segments.iter().map(|segment| segment.duration.round()).fold(1.0, f64::max);
-        self.ended = true;
+    /// The least target duration that it may have: no segment's, rounded, exceeds it (§4.3.3.1). ffmpeg rounds half a second
+    /// down to 0, and 6.5 s to 6.
+    pub(crate) fn least_target(&self) -> f64 {
+        self.segments.iter().map(|segment| segment.duration.round()).fold(1.0, f64::max)
+    }
+
+    /// The playlist as we publish it: closed, and with this target duration.
+    pub(crate) fn published(&self, target: f64) -> String {
         let ranges = self.segments.iter().any(|segment| segment.part.bytes.is_some());
         // §7: byte ranges since version 4, EXT-X-MAP beside anything but keyframes since 6, and 7 is what fMP4 goes by.
         let version = if self.map.is_some() {
@@ -105,8 +108,7 @@ impl Media {
             3
         };
         let mut text = format!(
-            "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
-            self.target
+            "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
         );
         if let Some(Part { uri, bytes }) = &self.map {
             let _ = write!(text, "#EXT-X-MAP:URI=\"{uri}\"");
@@ -123,7 +125,7 @@ impl Media {
             let _ = writeln!(text, "{uri}");
         }
         text.push_str("#EXT-X-ENDLIST\n");
-        (self, text)
+        text
     }
 
     /// Seconds of all segments.
@@ -310,7 +312,10 @@ mod tests {
 
     #[test]
     fn the_target_duration_is_no_less_than_a_segments() {
-        let published = |text: &str| Media::parse(text).unwrap().published().1;
+        let published = |text: &str| {
+            let media = Media::parse(text).unwrap();
+            media.published(media.least_target())
+        };
         assert_eq!(published(STREAM), STREAM);
         assert_eq!(published(&STREAM.replace("#EXT-X-ENDLIST\n", "").replace("VOD", "EVENT")), STREAM);
         let short = "#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:0.4,\na.ts\n";
@@ -326,7 +331,7 @@ mod tests {
         let media = Media::parse(text).unwrap();
         assert_eq!(media.map.as_ref().unwrap().bytes, Some(Bytes { length: 824, from: 0 }));
         assert_eq!(media.segments[1].part.bytes, Some(Bytes { length: 100, from: 1324 }));
-        assert_eq!(media.published().1, text);
+        assert_eq!(media.published(6.0), text);
         let following = Media::parse(&text.replace("100@1324", "100")).unwrap();
         assert_eq!(following.segments[1].part.bytes, Some(Bytes { length: 100, from: 1324 }));
         for none in ["x@0", "1@x", "-1@0", "18446744073709551615@1"] {

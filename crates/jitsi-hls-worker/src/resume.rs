@@ -207,7 +207,7 @@ fn resume(cwd: &Path, recipe: &Recipe, source: &Facts, kept: &[Vec<Segment>], st
 fn end_of_sound(cwd: &Path, segments: &[Segment], stop: &AtomicBool) -> Option<f64> {
     const LAST: &str = "last.m3u8";
     let (last, before) = segments.split_last()?;
-    let text = Media { segments: vec![last.clone()], ..Media::default() }.published().1;
+    let text = Media { segments: vec![last.clone()], ..Media::default() }.published(last.duration.ceil());
     fs::write(cwd.join(LAST), text).ok()?;
     let facts = ffprobe::playlist(cwd, LAST, stop).ok()?;
     let (picture, sound) = (facts.video?.span?, facts.audio?.span?);
