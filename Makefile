@@ -17,13 +17,14 @@ TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-url
 PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
 SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench install uninstall clean
+.PHONY: help all test check lint man-lint demo bench bench-hls install uninstall clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
 	@echo 'make test           run all tests'
 	@echo 'make check          formatting, clippy, man pages, shell scripts, and all tests'
 	@echo 'make bench          measure against the bash scripts and against find(1)'
+	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
 	@echo 'make all            build the tools for installation'
 	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall      remove what make install put there'
@@ -60,7 +61,12 @@ demo:
 
 bench:
 	@sh tests/needs.sh ffmpeg ffprobe jq curl find
-	$(CARGO) bench --locked -p pipeline-tests
+	$(CARGO) bench --locked -p pipeline-tests --bench pipeline
+
+# CLIPS='slides camera-720 long jobs' leaves the others out; ROUNDS=5 repeats it more often; VMAF_FFMPEG=path names an ffmpeg with libvmaf.
+bench-hls:
+	@sh tests/needs.sh ffmpeg ffprobe taskset
+	$(CARGO) bench --locked -p pipeline-tests --bench hls -- $(CLIPS)
 
 # Set NOBUILD=1 to install what an earlier `make all` has built.
 install:

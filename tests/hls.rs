@@ -37,8 +37,8 @@ pub fn check_all(dir: &Path, source: &Path, sizes: &[(u64, u64)]) -> Master {
     assert_eq!(found, sizes);
     assert_eq!(rungs.len(), sizes.len().max(1));
     for rendition in rungs.iter().chain(&audio) {
-        check_times(rendition, &source);
         rendition.check_keyframes();
+        check_times(rendition, &source);
         check_streams(rendition);
     }
     for rung in rungs.iter().chain(&audio) {
@@ -46,10 +46,10 @@ pub fn check_all(dir: &Path, source: &Path, sizes: &[(u64, u64)]) -> Master {
         assert!((rung.media.target - rungs[0].media.target).abs() < 0.1, "{}: another target duration", rung.name);
     }
     for (variant, rung) in master.variants.iter().zip(&rungs) {
-        check_variant(variant, rung, audio.as_ref());
-        check_alignment(rung, &rungs[0]);
         let sound = audio.as_ref().or(Some(rung)).and_then(|rendition| rendition.audio.as_ref());
         check_step(&source, rung.video.as_ref(), sound, &rung.name);
+        check_alignment(rung, &rungs[0]);
+        check_variant(variant, rung, audio.as_ref());
         if rungs.len() > 1 {
             check_play(&dir.join(&variant.uri), rung, &source);
         }
@@ -201,7 +201,8 @@ fn check_play(playlist: &Path, rung: &Rendition, source: &Source) {
     if source.seconds > PLAYED {
         let (film, wanted) = rung.last(60.0);
         let played = play(film.path());
-        assert!((played - wanted).abs() <= 1.0, "{}: plays {played} s of {wanted} s", rung.name);
+        // A frame of the picture more, and what sound reaches into the first of the segments.
+        assert!((played - wanted).abs() <= 2.0, "{}: plays {played} s of {wanted} s", rung.name);
     } else {
         let played = play(playlist);
         assert!(source.is_as_long_as(played), "{}: plays {played} s of {} s", playlist.display(), source.seconds);

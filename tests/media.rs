@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// Change it when a clip's recipe changes.
-const VERSION: u32 = 3;
+const VERSION: u32 = 5;
 
 /// The kinds of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum Clip {
     Vfr,
     /// 3 h, of a narrow picture and few frames, so that it costs seconds.
     Long,
-    /// 15 s with a flash and a beep every 3 s.
+    /// 9 s with a flash and a beep every 2 s.
     Clap,
     /// The index in front.
     FastStart,
@@ -142,14 +142,15 @@ fn make(clip: Clip, to: &Path) {
         }
         Clip::Long => {
             let minute = to.with_extension("minute");
-            let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -b:a 32k -f mp4";
-            let (picture, tone) = ("testsrc2=s=64x480:r=2:d=60", tone(440, 60));
+            let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
+            let (picture, tone) = ("rgbtestsrc=s=64x480:r=2:d=60", tone(440, 60));
             ffmpeg(&format!("-f lavfi -i {picture} -f lavfi -i {tone} {options}"), &minute);
-            format!("-stream_loop 179 -i {} -c copy -f mp4", minute.display())
+            ffmpeg(&format!("-stream_loop 179 -i {} -c copy -f mp4", minute.display()), to);
+            return fs::remove_file(minute).unwrap();
         }
         Clip::Clap => {
-            let flash = "color=black:s=854x480:r=30:d=15,drawbox=c=white:t=fill:enable='lt(mod(t,3),0.5)*gt(t,1)'";
-            let beep = "aevalsrc='0.5*sin(2000*PI*t)*lt(mod(t,3),0.5)*gt(t,1)':d=15,aformat=channel_layouts=stereo";
+            let flash = "color=black:s=854x480:r=30:d=9,drawbox=c=white:t=fill:enable='lt(mod(t,2),0.5)*gt(t,1)'";
+            let beep = "aevalsrc='0.5*sin(2000*PI*t)*lt(mod(t,2),0.5)*gt(t,1)':d=9,aformat=channel_layouts=stereo";
             format!("-f lavfi -i {flash} -f lavfi -i {beep} {jibri}")
         }
         Clip::FastStart => av("320x180", 8, &format!("-movflags +faststart {jibri}")),

@@ -8,7 +8,7 @@ package() {
     find) echo findutils ;;
     gcc | make) echo build-essential ;;
     node) echo nodejs ;;
-    setpriv) echo util-linux ;;
+    setpriv | taskset) echo util-linux ;;
     ip) echo iproute2 ;;
     *) echo "$1" ;;
     esac

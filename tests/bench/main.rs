@@ -9,25 +9,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use pipeline_tests::Bench;
-use wait4::Wait4 as _;
+
+use cost::{Cost, cost};
+
+mod cost;
 
 /// How often each side runs.
 const ROUNDS: usize = 40;
 
 /// Published rooms that an idle worker looks through.
 const ROOMS: usize = 5000;
-
-/// What a run cost, all its processes together.
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu: Duration,
-    /// Kilobytes, of the largest process.
-    peak: u64,
-}
 
 fn main() {
     println!("{:<46} {:>12} {:>12} {:>7} {:>7}", "CPU, median", "ours", "theirs", "ratio", "goal");
@@ -93,13 +87,6 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-fn cost(command: &mut Command) -> Cost {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let used = child.wait4().unwrap();
-    assert!(used.status.success(), "{command:?}: {}", used.status);
-    Cost { cpu: used.rusage.utime + used.rusage.stime, peak: used.rusage.maxrss / 1024 }
 }
 
 /// Prints the medians and the ratio of each pair's CPU, in the middle.

@@ -54,33 +54,25 @@ pub struct Packet {
 impl Track {
     /// The streams of a file: the first picture that is no cover, and the first sound.
     pub fn both(path: &Path) -> (Option<Self>, Option<Self>) {
-        let facts = probe(&["-show_streams"], path);
+        let facts = probe(&["-analyzeduration", "60M", "-show_streams"], path);
         let streams = facts["streams"].as_array().unwrap();
         let found = |kind| streams.iter().find(|s| s["codec_type"] == kind && s["disposition"]["attached_pic"] == 0);
         let (video, audio) = (found("video"), found("audio"));
         let mut command = Command::new("ffprobe");
-        command.args(["-v", "error", "-of", "compact=p=0", "-show_entries"]);
+        command.args(["-v", "error", "-analyzeduration", "60M", "-of", "compact=p=0", "-show_entries"]);
         command.arg("packet=stream_index,pts_time,duration_time,size,pos,flags").arg(path);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{}: {said}", path.display());
         let text = String::from_utf8(output.stdout).unwrap();
         let track = |facts: &Value| {
-            let index = facts["index"].to_string();
-            let mut at = 0;
-            let packets = text.lines().filter(|line| field(line, "stream_index") == Some(&index)).map(|line| {
-                at = field(line, "pos").and_then(|pos| pos.parse().ok()).unwrap_or(at);
-                Packet {
-                    time: field(line, "pts_time")
-                        .and_then(|time| time.parse().ok())
-                        .unwrap_or_else(|| panic!("{line}")),
-                    lasts: field(line, "duration_time").and_then(|time| time.parse().ok()).unwrap_or(0.0),
-                    key: field(line, "flags").unwrap().starts_with('K'),
-                    at,
-                    size: field(line, "size").unwrap().parse().unwrap(),
-                }
-            });
-            Self { facts: facts.clone(), packets: packets.collect() }
+            let index = format!("stream_index={}|", facts["index"]);
+            let mut packets = Vec::<Packet>::new();
+            for line in text.lines().filter_map(|line| line.strip_prefix(&index)) {
+                let at = packets.last().map_or(0, |packet| packet.at);
+                packets.push(Packet::of(line, at));
+            }
+            Self { facts: facts.clone(), packets }
         };
         (video.map(track), audio.map(track))
     }
@@ -115,9 +107,23 @@ impl Track {
     }
 }
 
-/// A field of a line `a=1|b=2`.
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split('|').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+impl Packet {
+    /// Reads `a=1|b=2`. `before` is where the one before it begins: several frames of sound may share a place.
+    fn of(line: &str, before: usize) -> Self {
+        let mut packet = Self { time: f64::NAN, lasts: 0.0, key: false, at: before, size: 0 };
+        for (name, value) in line.split('|').filter_map(|field| field.split_once('=')) {
+            match name {
+                "pts_time" => packet.time = value.parse().unwrap_or(f64::NAN),
+                "duration_time" => packet.lasts = value.parse().unwrap_or(0.0),
+                "size" => packet.size = value.parse().unwrap(),
+                "pos" => packet.at = value.parse().unwrap_or(before),
+                "flags" => packet.key = value.starts_with('K'),
+                _ => {}
+            }
+        }
+        assert!(!packet.time.is_nan(), "no time: {line}");
+        packet
+    }
 }
 
 impl Rendition {

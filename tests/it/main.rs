@@ -7,6 +7,7 @@ mod adoption_swap;
 mod as_jibri;
 mod command_lines;
 mod conformance;
+mod conformance_notices;
 mod damaged;
 mod death;
 mod defects_loss;

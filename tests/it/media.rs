@@ -190,6 +190,14 @@ fn a_picture_that_begins_later() {
 }
 
 #[test]
+fn a_picture_that_stands_still_at_first() {
+    let still = format!(
+        "-f lavfi -i testsrc2=s=320x180:r=30:d=20,select='eq(n,0)+gt(t,12)' -f lavfi -i sine=440:d=20 {SMALL} -vsync vfr"
+    );
+    published_film(&still, Some((320, 180)));
+}
+
+#[test]
 fn a_huge_frame_rate() {
     let fast = format!("-f lavfi -i testsrc2=s=64x64:r=1000:d=4 -f lavfi -i sine=440:d=4 {SMALL}");
     published_film(&fast, Some((64, 64)));
