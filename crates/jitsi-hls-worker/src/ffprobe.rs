@@ -211,7 +211,8 @@ pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool)
 pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Facts> {
     let mut command = ffprobe(dir);
     command
-        .args(["-f", "hls"])
+        // Where a picture comes once a second, the usual five seconds tell too little of it.
+        .args(["-analyzeduration", "60M", "-f", "hls"])
         .args([
             "-show_entries",
             "stream=index,codec_type,codec_name,profile,width,height,r_frame_rate,channels,extradata:\

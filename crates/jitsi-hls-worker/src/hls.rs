@@ -237,7 +237,8 @@ impl Job<'_> {
             );
         }
         if !damaged {
-            verify::aligned(&whole[..recipe.rungs.len()])?;
+            let rate = plan.source.video.as_ref().map_or(30.0, |video| video.rate);
+            verify::aligned(&whole[..recipe.rungs.len()], rate)?;
         }
         let mut variants: Vec<_> = whole.iter().zip(&held).map(|(whole, facts)| announced(whole, facts)).collect();
         let sound = if recipe.is_apart() && recipe.sound.is_some() { variants.pop() } else { None };

@@ -106,8 +106,10 @@ pub(crate) fn decodable(dir: &Path, playlists: &[Whole], source: &Facts, stop: &
 }
 
 /// Whether renditions of one picture are cut at the same times, so that a player can go from one to another at each cut
-/// (RFC 8216 §6.2.4). Half of a frame at 10 frames a second is the same time.
-pub(crate) fn aligned(rungs: &[Whole]) -> Result<()> {
+/// (RFC 8216 §6.2.4). What is encoded has its frames at an even rate, and so each may lie half a frame beside that of the
+/// recording itself: `rate` is in frames a second.
+pub(crate) fn aligned(rungs: &[Whole], rate: f64) -> Result<()> {
+    let frame = f64::max(0.05, 0.6 / rate.max(0.1));
     let cuts = |whole: &Whole| {
         let ends = whole.media.segments.iter().scan(0.0, |at, segment| {
             *at += segment.duration;
@@ -119,7 +121,7 @@ pub(crate) fn aligned(rungs: &[Whole]) -> Result<()> {
     let wanted = cuts(first);
     for other in others {
         let cuts = cuts(other);
-        let same = |(one, other): (&f64, &f64)| (one - other).abs() <= 0.05;
+        let same = |(one, other): (&f64, &f64)| (one - other).abs() <= frame;
         // The last one ends where the rendition does, which is no cut.
         let inner = wanted.len().saturating_sub(1);
         ensure!(
@@ -255,5 +257,27 @@ mod tests {
         assert!(why().contains("segment init.mp4"), "{}", why());
         put("stream.m3u8", "#EXTM3U\n#EXTINF:6,\n../a.ts\n#EXT-X-ENDLIST\n");
         assert!(why().contains("../a.ts lies outside"));
+    }
+
+    #[test]
+    fn renditions_are_aligned_to_half_a_frame() {
+        let whole = |durations: &[f64]| {
+            let segment = |duration: &f64| playlist::Segment { duration: *duration, part: Part::default() };
+            let media = Media { segments: durations.iter().map(segment).collect(), ..Media::default() };
+            Whole { uri: "a.m3u8".into(), media, sizes: Vec::new() }
+        };
+        let first = [6.0, 6.0, 3.0];
+        // (name, the other's durations, frames a second, aligned)
+        let cases: [(&str, &[f64], f64, bool); 5] = [
+            ("the same", &first, 30.0, true),
+            ("half a frame off", &[6.016, 5.984, 3.0], 30.0, true),
+            ("half of a long frame off", &[6.2, 5.8, 3.0], 2.0, true),
+            ("cut elsewhere", &[6.2, 5.8, 3.0], 30.0, false),
+            ("a cut less", &[12.0, 3.0], 30.0, false),
+        ];
+        for (name, other, rate, wanted) in cases {
+            assert_eq!(aligned(&[whole(&first), whole(other)], rate).is_ok(), wanted, "{name}");
+        }
+        assert!(aligned(&[whole(&first), whole(&[6.0, 6.0, 4.0])], 30.0).is_ok(), "the end is no cut");
     }
 }
