@@ -36,7 +36,11 @@ impl Running {
     pub fn child(&self, program: &str) -> u32 {
         let mut found = None;
         wait_for(program, || {
-            found = children(self.pid()).into_iter().find(|child| argv(*child).first().is_some_and(|p| p == program));
+            found = children(self.pid()).into_iter().find(|child| {
+                let argv = argv(*child);
+                // Not the one that is only asked what it can do.
+                argv.first().is_some_and(|first| first == program) && !argv.contains(&"-h".to_owned())
+            });
             found.is_some()
         });
         found.unwrap()
@@ -148,7 +152,8 @@ pub fn disturbed_ffmpeg(bench: &Bench, line: &str) -> String {
     path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{line}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
 }
 
-fn real_ffmpeg() -> String {
+/// The ffmpeg on this process's own `PATH`.
+pub fn real_ffmpeg() -> String {
     let path = std::env::var("PATH").unwrap();
     let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
     real.to_str().unwrap().to_owned()

@@ -99,6 +99,24 @@ fn hls_of_another_recording_of_the_same_length_stays_and_the_mp4_gets_its_own() 
 }
 
 #[test]
+fn hls_of_several_renditions_without_a_state_is_told_from_that_of_another_recording() {
+    for (clip, slots) in [(Clip::Low, 1), (Clip::Other, 2)] {
+        let mut bench = Bench::new();
+        bench.set("HLS_PROFILE", "abr");
+        let room = bench.recorded_of(Clip::Low, "standup");
+        bench.finalize(&room).exits(0);
+        bench.worker().exits(0);
+        fs::remove_file(room.join(".recording.json")).unwrap();
+        media::put(clip, &room.join("meeting.mp4"));
+        let before = fs::metadata(room.join("v0")).unwrap().modified().unwrap();
+        age(&room.join("meeting.mp4"), Duration::from_secs(3600));
+        bench.worker().exits(0);
+        assert_eq!(fs::metadata(room.join("v0")).unwrap().modified().unwrap(), before, "the HLS is as it was");
+        assert_eq!((room.join("v1").exists(), room.join("meeting.mp4").exists()), (slots == 2, false));
+    }
+}
+
+#[test]
 fn broken_hls_whose_mp4_the_scripts_deleted_is_named_once_and_left_alone() {
     let bench = Bench::new();
     let (room, page) = finalized(&bench, Clip::Short);

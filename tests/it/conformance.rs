@@ -188,6 +188,52 @@ fn what_is_copied_is_cut_at_its_own_keyframes() {
 }
 
 #[test]
+fn what_a_copy_cannot_hold_is_encoded() {
+    let mut bench = Bench::new();
+    let film = |name: &str, args: &str| {
+        let film = bench.dir().join(format!("{name}.mp4"));
+        ffmpeg(&format!("{args} -f mp4"), &film);
+        film
+    };
+    let old = clip(Clip::Old).display().to_string();
+    let open = "-f lavfi -i testsrc2=s=640x480:r=30:d=8 -f lavfi -i sine=440:d=8 -pix_fmt yuv420p -c:v libx264 -preset \
+                veryfast -x264-params open-gop=1:keyint=60:bframes=3 -c:a aac -ac 2";
+    let (hd, sd): ([&[Size]; 4], [&[Size]; 4]) = (
+        [&[(854, 480)], &[(640, 360), (854, 480), (1280, 720)], &[(1280, 720)], &[(640, 360), (854, 480), (1280, 720)]],
+        [&[(640, 480)], &[(480, 360), (640, 480)], &[(640, 480)], &[(480, 360), (640, 480)]],
+    );
+    let films = [
+        ("an edit list", film("edited", &format!("-ss 3.2 -i {old} -c copy")), hd),
+        (
+            "a picture a little late",
+            film("late", &format!("-itsoffset 0.3 -i {old} -i {old} -map 0:v -map 1:a -c copy")),
+            hd,
+        ),
+        ("an open GOP", film("open", open), sd),
+    ];
+    for (name, film, sizes) in films {
+        for (profile, sizes) in PROFILES.into_iter().zip(sizes) {
+            let dir = published(&mut bench, &format!("{name} {profile}"), &film, &[("HLS_PROFILE", profile)], sizes);
+            assert_segments_stand_alone(&dir);
+        }
+    }
+}
+
+/// Asserts that a player may begin with any segment, as `EXT-X-INDEPENDENT-SEGMENTS` says.
+#[track_caller]
+fn assert_segments_stand_alone(dir: &Path) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "ts") {
+            let mut ffmpeg = std::process::Command::new("ffmpeg");
+            ffmpeg.args(["-v", "error", "-i"]).arg(&path).args(["-f", "null", "-"]);
+            let out = ffmpeg.output().unwrap();
+            assert!(out.status.success() && out.stderr.is_empty(), "{}: {out:?}", path.display());
+        }
+    }
+}
+
+#[test]
 fn sound_stays_with_its_picture() {
     let mut bench = Bench::new();
     let late = |shift: &str, of: &str| {

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use pipeline_tests::media::{age, ffmpeg};
-use pipeline_tests::processes::{Running, kill_ffmpegs, start, unhurried_ffmpeg, wait_until_unlocked};
+use pipeline_tests::processes::{
+    Running, kill_ffmpegs, path_with, real_ffmpeg, start, unhurried_ffmpeg, wait_until_unlocked,
+};
 use pipeline_tests::{Bench, assert_published, hls, wait_for};
 
 /// 24 s as Jibri records them, but for the size, with a counter in the picture.
@@ -43,8 +45,13 @@ fn kill(bench: &Bench, room: &Path, worker: Running) {
     wait_until_unlocked(room);
 }
 
-/// Times of a stream's packets, in order.
+/// Times of a stream's packets, in order. Of the segments one after the other: at the beginning of a playlist with nothing but
+/// sound, ffprobe tells one packet twice and another one not at all.
 fn times(playlist: &Path, stream: &str) -> Vec<f64> {
+    let text = fs::read_to_string(playlist).unwrap();
+    let segments = text.lines().filter(|line| !line.starts_with('#'));
+    let segments: Vec<_> = segments.map(|name| playlist.with_file_name(name).display().to_string()).collect();
+    let playlist = format!("concat:{}", segments.join("|"));
     let mut probe = Command::new("ffprobe");
     probe.args(["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0"]);
     let output = probe.arg(playlist).output().unwrap();
@@ -111,6 +118,20 @@ fn an_encode_that_was_stopped_and_then_killed_goes_on_twice() {
 }
 
 #[test]
+fn what_is_encoded_is_kept_where_the_worker_is_stopped_while_pictures_are_made() {
+    let (bench, room) = filmed("480p", FILM);
+    let script = format!("[[ $* = *jpg* ]] && exec -a pictures sleep 600\nexec '{}' -re \"$@\"", real_ffmpeg());
+    let path = path_with(&bench, &["ffmpeg"], &format!("#!/bin/bash\n{script}\n"));
+    let worker = start(bench.command("jitsi-hls-worker").env("PATH", path));
+    wait_for("the pictures", || room.join("v0.tmp/extras.tmp").is_dir());
+    worker.signal("TERM");
+    worker.end().exits(75);
+    bench.worker().exits(0);
+    assert_resumed(&bench);
+    assert_whole(&bench, &room);
+}
+
+#[test]
 fn sound_that_is_encoded_goes_on_too() {
     let (bench, room) = filmed("480p", &FILM.replace("-ac 2", "-ac 1"));
     let worker = noted(&bench, &room);
@@ -152,18 +173,74 @@ fn renditions_beside_the_recordings_own_go_on_at_its_keyframes() {
 }
 
 #[test]
+fn renditions_beside_a_copy_with_many_keyframes_go_on_where_it_is_cut() {
+    let film = FILM.replace("320x180", "640x480").replace("-preset ultrafast", "-preset ultrafast -g 15");
+    let (bench, room) = filmed("hybrid", &film);
+    let worker = noted(&bench, &room);
+    kill(&bench, &room, worker);
+    bench.worker().exits(0);
+    assert_resumed(&bench);
+    assert!(room.join("v0/master.m3u8").is_file() && !room.join("meeting.mp4").exists());
+    for playlist in ["source.m3u8", "360p.m3u8"] {
+        assert_seamless(&room.join("v0").join(playlist), "v:0", 24 * 30, 1.0 / 30.0);
+    }
+}
+
+/// Asserts that encoded sound is there all the time. Its encoder begins with a frame of silence, anew where it goes on.
+#[track_caller]
+fn assert_sounds(playlist: &Path) {
+    let times = times(playlist, "a:0");
+    for two in times.windows(2) {
+        assert!(two[1] - two[0] < 0.035, "{} follows {}", two[1], two[0]);
+    }
+    let seconds = times[times.len() - 1] - times[0];
+    assert!((seconds - 24.0).abs() < 0.1, "{seconds}");
+}
+
+#[test]
+fn sound_that_begins_late_goes_on_without_a_hole() {
+    // It has silence before it, from the beginning on.
+    let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=23.2");
+    let (bench, room) = filmed("abr", &film.replace("-f lavfi -i sine", "-itsoffset 0.8 -f lavfi -i sine"));
+    let worker = noted(&bench, &room);
+    kill(&bench, &room, worker);
+    bench.worker().exits(0);
+    assert_resumed(&bench);
+    assert_sounds(&room.join("v0/audio.m3u8"));
+}
+
+#[test]
+fn sound_that_ends_early_goes_on_and_is_filled_up() {
+    let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=20");
+    let (bench, room) = filmed("abr", &film);
+    let worker = noted(&bench, &room);
+    kill(&bench, &room, worker);
+    bench.worker().exits(0);
+    assert_resumed(&bench);
+    assert_sounds(&room.join("v0/audio.m3u8"));
+}
+
+#[test]
 fn what_was_made_of_another_mp4_or_for_another_profile_is_not_gone_on_with() {
-    for change in ["mp4", "profile", "segment"] {
+    for change in ["mp4", "profile", "segment", "link"] {
         let (mut bench, room) = filmed("480p", FILM);
         let worker = noted(&bench, &room);
         kill(&bench, &room, worker);
         match change {
             "mp4" => age(&room.join("meeting.mp4"), Duration::from_secs(90)),
             "profile" => bench.set("HLS_PROFILE", "abr"),
+            "link" => {
+                let elsewhere = bench.dir().join("elsewhere");
+                fs::rename(room.join("v0.tmp"), &elsewhere).unwrap();
+                fs::write(elsewhere.join("kept"), "x").unwrap();
+                std::os::unix::fs::symlink(&elsewhere, room.join("v0.tmp")).unwrap();
+            }
             _ => fs::write(room.join("v0.tmp/seg_000000.ts"), "").unwrap(),
         }
         bench.worker().exits(0);
         assert!(!bench.log("hls-worker.log").iter().any(|line| line.starts_with("Resume")), "{change}");
+        assert!(change != "link" || bench.dir().join("elsewhere/kept").exists());
+        assert!(!room.join("v0").is_symlink());
         assert_published(&room);
         assert_seamless(&room.join("v0/stream.m3u8"), "v:0", 24 * 30, 1.0 / 30.0);
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pipeline_tests::media::{Clip, cut, put, zero_middle};
-use pipeline_tests::{Bench, hls};
+use pipeline_tests::processes::path_with;
+use pipeline_tests::{Bench, hls, run};
 
 fn damaged(clip: Clip, harm: impl FnOnce(&Path)) -> (Bench, PathBuf) {
     let mut bench = Bench::new();
@@ -78,6 +79,24 @@ fn what_was_given_up_before_is_salvaged_once_that_is_allowed() {
     bench.set("HLS_ACCEPT_DAMAGED", "yes");
     bench.worker().exits(0);
     assert_salvaged(&bench, &room, 2.0..9.0);
+}
+
+#[test]
+fn what_was_given_up_and_whose_ffmpeg_is_killed_each_time_is_not_tried_for_ever() {
+    let (mut bench, room) = damaged(Clip::Jibri, zero_middle);
+    bench.unset("HLS_ACCEPT_DAMAGED");
+    bench.finalize(&room).exits(0);
+    for _ in 0..3 {
+        bench.worker().exits(1);
+    }
+    bench.set("HLS_ACCEPT_DAMAGED", "yes");
+    // As the kernel does where there is too little memory for it.
+    let path = path_with(&bench, &["ffmpeg"], "#!/bin/sh\nkill -9 $$\n");
+    for _ in 0..10 {
+        run(bench.command("jitsi-hls-worker").env("PATH", &path)).exits(1);
+    }
+    assert_eq!(bench.worker().exits(0).messages(), ["Worker run complete."]);
+    assert!(room.join("meeting.mp4").exists());
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The window: what the worker does outside of it, and with an encode for which it closes.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
+use pipeline_tests::media::Clip;
 use pipeline_tests::processes::{
-    Running, alive, argv, children, ffmpegs, is_frozen, signal, start, unhurried_ffmpeg, wait_until_unlocked,
+    Running, alive, argv, children, ffmpegs, is_frozen, path_with, real_ffmpeg, signal, start, unhurried_ffmpeg,
+    wait_until_unlocked,
 };
 use pipeline_tests::rooms::FINALIZED;
 use pipeline_tests::{Bench, assert_published, files_below, listing, run, wait_for};
@@ -31,6 +34,7 @@ fn closed() -> String {
 /// Has the bench's window close in some seconds, and open again after some more. An encode begins before that, and takes
 /// longer: eight seconds with [`unhurried_ffmpeg`].
 fn close(bench: &mut Bench, seconds: i64, again: i64, closes: &str) {
+    bench.set("HLS_JOBS", "1");
     bench.set("HLS_WINDOW_CLOSES", closes);
     bench.set("HLS_WINDOW", window(again, seconds));
 }
@@ -62,9 +66,14 @@ fn assert_said(lines: &[String], begin: &str, end: &str) {
     assert!(lines.iter().any(|line| line.starts_with(begin) && line.ends_with(end)), "{begin} … {end}: {lines:#?}");
 }
 
+/// What is in a room, but for what a later encode may go on from.
+fn without_begun(room: &Path) -> Vec<OsString> {
+    listing(room).into_iter().filter(|name| name != "v0.tmp").collect()
+}
+
 /// That a recording is as it was before the encode, and that the next run without a window publishes it.
 fn assert_tried_again(mut bench: Bench, room: &Path) {
-    assert_eq!(listing(room), FINALIZED);
+    assert_eq!(without_begun(room), FINALIZED);
     let state = fs::read_to_string(room.join(".recording.json")).unwrap();
     assert!(!state.contains("failures") && !state.contains("interruptions"), "{state}");
     assert_eq!(ffmpegs(&bench.recordings()), [0; 0]);
@@ -153,6 +162,52 @@ fn when_the_window_closes_an_encode_is_frozen_and_goes_on_when_it_opens() {
 }
 
 #[test]
+fn who_names_a_room_while_a_worker_is_frozen_is_told_so() {
+    let mut bench = Bench::new();
+    let room = bench.finalized("standup");
+    bench.set("HLS_WINDOW", closed());
+    let lock = bench.dir().join("lock/hls-worker.lock");
+    fs::create_dir(bench.dir().join("lock")).unwrap();
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let another = "Another worker is running, exit.";
+    for closes in ["finish", "stop"] {
+        bench.set("HLS_WINDOW_CLOSES", closes);
+        assert_eq!(bench.worker_with([&room]).exits(0).messages(), [another]);
+    }
+    bench.set("HLS_WINDOW_CLOSES", "freeze");
+    let told = bench.worker_with([&room]).exits(0).messages();
+    assert_eq!((told.len(), told[0].as_str()), (2, another));
+    let remedy = format!("; end it with SIGTERM (fuser {} shows its number), and run this again", lock.display());
+    assert_said(&told, &format!("It may be frozen: the window {} is closed until ", closed_text(&bench)), &remedy);
+}
+
+#[test]
+fn when_the_window_opens_again_no_core_is_left_idle() {
+    let mut bench = Bench::new();
+    let long = bench.finalized("a-long");
+    let short = ["b-short", "c-short"].map(|name| bench.recorded_of(Clip::Short, name));
+    for room in &short {
+        bench.finalize(room).exits(0);
+    }
+    close(&mut bench, 6, 16, "freeze");
+    // The first short one has been encoded when the window closes, and ends before it opens. The long one takes its time.
+    let script = format!(
+        "[[ $* = *jpg* ]] && sleep 8; [[ $PWD = */a-long/* ]] && re=-re\nexec -a ffmpeg '{}' $re",
+        real_ffmpeg()
+    );
+    let path = path_with(&bench, &["ffmpeg"], &format!("#!/bin/bash\n{script} \"$@\"\n"));
+    let told = run(bench.command("jitsi-hls-worker").args(["--jobs", "2"]).env("PATH", path)).exits(0).messages();
+    assert_said(&told, "Encode room=a-long file=meeting.mp4: goes on", "");
+    let at = |line: &str| told.iter().position(|told| told == line).unwrap_or_else(|| panic!("{line}: {told:#?}"));
+    let begun = at("Process room=c-short mp4=meeting.mp4");
+    assert!(begun < at("Notion updated to HLS. Deleting mp4 room=a-long"), "{told:#?}");
+    for room in [&long, &short[0], &short[1]] {
+        assert_published(room);
+    }
+}
+
+#[test]
 fn when_the_window_closes_an_encode_is_stopped_and_tried_again_later() {
     let mut bench = Bench::new();
     let (room, other) = (bench.finalized("standup"), bench.finalized("weekly"));
@@ -221,7 +276,7 @@ fn a_frozen_ffmpeg_that_somebody_kills_is_an_interruption() {
         "ERROR: ffmpeg failed room=standup mp4=meeting.mp4: signal: 9 (SIGKILL)",
         "the next run tries again",
     );
-    assert_eq!(listing(&room), FINALIZED);
+    assert_eq!(without_begun(&room), FINALIZED);
 }
 
 #[test]

@@ -45,8 +45,9 @@ pub(crate) struct Pair<'a> {
     pub(crate) cwd: &'a Path,
     /// The MP4, in the directory above.
     pub(crate) mp4: &'a OsStr,
-    /// A playlist in `cwd`.
-    pub(crate) playlist: &'a str,
+    /// Playlists in `cwd`: of the pictures, and of the sound.
+    pub(crate) seen: &'a str,
+    pub(crate) heard: &'a str,
     /// The niceness of ffmpeg.
     pub(crate) nice: u32,
 }
@@ -74,7 +75,7 @@ impl Pair<'_> {
 
     fn pictures(&self, stop: &AtomicBool) -> Result<Likeness> {
         let mut command = ffmpeg(self.cwd, self.nice);
-        command.args(self.mp4()).args(self.hls()).args(["-filter_complex"]);
+        command.args(self.mp4()).args(hls(self.seen)).args(["-filter_complex"]);
         // `-` is stdout; anything else would be the name of a file.
         command.arg(format!("[0:V:0]{PICTURE}[a];[1:V:0]{PICTURE}[b];[a][b]ssim=stats_file=-:shortest=1[out]"));
         command.args(["-map", "[out]", "-f", "null", "-"]);
@@ -92,17 +93,17 @@ impl Pair<'_> {
         if !ended.is_clean() {
             return Ok(Likeness::Damaged(ended.reason()));
         }
-        let (theirs, ended) = loudness(self.hls())?;
+        let (theirs, ended) = loudness(hls(self.heard))?;
         Ok(judge(same_sound(&ours, &theirs), &ended))
     }
 
     fn mp4(&self) -> Vec<OsString> {
         input("mov", beside(self.mp4))
     }
+}
 
-    fn hls(&self) -> Vec<OsString> {
-        input("hls", format!("file:{}", self.playlist).into())
-    }
+fn hls(playlist: &str) -> Vec<OsString> {
+    input("hls", format!("file:{playlist}").into())
 }
 
 fn input(demuxer: &str, url: OsString) -> Vec<OsString> {

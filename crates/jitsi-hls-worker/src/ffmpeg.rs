@@ -175,7 +175,11 @@ impl Encode<'_> {
             filter.push_str(":first_pts=0");
         }
         if sound == Sound::EncodePadded {
-            let _ = write!(filter, ",apad=whole_dur={:.3}", self.recipe.film);
+            let _ = write!(
+                filter,
+                ",apad=whole_dur={:.3}",
+                self.recipe.film - self.resume.map_or(0.0, |resume| resume.sound)
+            );
         }
         command.args(["-af", &filter, "-c:a", "aac", "-b:a", "128k", "-ac", "2"]);
     }
@@ -218,11 +222,8 @@ impl Encode<'_> {
         command.arg(if recipe.is_apart() { "%v.m3u8" } else { crate::recipe::STREAM });
     }
 
-    /// Every keyframe of ours begins a segment. After a resumed beginning, which need not be at a multiple of the segments'
-    /// length to the frame, they come half a second too soon for ffmpeg's count.
     fn hls_time(&self) -> String {
-        let seconds = f64::from(self.recipe.seconds);
-        if self.resume.is_some() { format!("{}", seconds - 0.5) } else { format!("{seconds}") }
+        format!("{}", self.resume.map_or(f64::from(self.recipe.seconds), |resume| resume.seconds))
     }
 
     /// `v:0,agroup:sound,name:720p … a:0,agroup:sound,name:audio`
@@ -364,7 +365,7 @@ mod tests {
     fn a_resumed_encode_goes_on_where_the_kept_segments_end() {
         let (source, settings) = (jibri(), crate::recipe::tests::settings(Profile::P480));
         let recipe = crate::recipe::recipe(&settings, &source);
-        let resume = Resume { segments: 5, picture: 30.0, sound: 29.99 };
+        let resume = Resume { segments: 5, seconds: 5.5, picture: 30.0, sound: 29.99 };
         let cwd = Path::new("/r/room/v0.tmp");
         let name = OsStr::new("a.mp4");
         let encode = Encode {

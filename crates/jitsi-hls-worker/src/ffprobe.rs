@@ -75,6 +75,8 @@ pub(crate) struct Audio {
     pub(crate) codec: String,
     pub(crate) profile: String,
     pub(crate) channels: u32,
+    /// Whether it holds more than is to be heard: an edit list leaves some of it out, which no HLS can.
+    pub(crate) edited: bool,
 }
 
 /// `file:` and a path that is no option, no protocol and no pattern, whatever is in the name: seen from a directory beside it.
@@ -99,7 +101,7 @@ pub(crate) fn source(room: &Path, name: &OsStr, stop: &AtomicBool) -> Result<Fac
         .args([
             "-show_entries",
             "format=duration:stream=codec_type,codec_name,profile,pix_fmt,field_order,width,height,r_frame_rate,bit_rate,\
-             channels,start_time,duration:stream_disposition=attached_pic:stream_side_data=rotation",
+             channels,sample_rate,nb_frames,start_time,duration:stream_disposition=attached_pic:stream_side_data=rotation",
         ])
         .args(["-of", "json"])
         .arg(here(name));
@@ -163,10 +165,19 @@ fn parse(json: &str) -> Result<Facts> {
         codec: word(&stream["codec_name"]).to_owned(),
         profile: word(&stream["profile"]).to_owned(),
         channels: number(&stream["channels"]),
+        edited: is_edited(stream),
     });
     let duration =
         whole.map(|whole| whole.ends - film).or_else(|| seconds(&probe["format"]["duration"])).unwrap_or(0.0);
     Ok(Facts { duration, video, audio, more, begins: film })
+}
+
+/// Whether a stream of AAC has more frames, of 1024 samples, than it is long. The encoder's beginning is one or two of them.
+fn is_edited(stream: &Value) -> bool {
+    let of =
+        |name: &str| stream[name].as_str().and_then(|text| text.parse::<f64>().ok()).filter(|number| *number > 0.0);
+    let held = of("nb_frames").zip(of("sample_rate")).map(|(frames, rate)| frames * 1024.0 / rate);
+    stream["codec_name"] == "aac" && held.zip(of("duration")).is_some_and(|(held, heard)| held - heard > 0.2)
 }
 
 fn seconds(value: &Value) -> Option<f64> {
@@ -188,23 +199,45 @@ fn rate(text: &str) -> Option<f64> {
     Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0)
 }
 
-/// When the keyframes of the MP4's picture are shown, in seconds from the beginning of the film, in order.
+/// When the keyframes of the MP4's picture are shown, in seconds from the beginning of the film, in order. None where a copy of
+/// it cannot be cut at them.
 pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool) -> Result<Vec<f64>> {
     let mut command = ffprobe(room);
     command.args(["-f", "mov", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]);
     command.arg(here(name));
-    let mut keyframes = Vec::new();
+    let mut keyframes = Keyframes::default();
     let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| {
-        let keyframe = line.split_once(',').filter(|(_, flags)| flags.starts_with('K'));
-        keyframes.extend(keyframe.and_then(|(time, _)| time.parse::<f64>().ok()).map(|time| time - film));
+        keyframes.line(line);
         true
     })?
     .of_the_file()?;
     if !ended.is_success() {
         bail!("ffprobe: {}", ended.reason());
     }
-    keyframes.sort_by(f64::total_cmp);
-    Ok(keyframes)
+    Ok(keyframes.from(film))
+}
+
+/// Keyframes, and whether each of them begins what can be played without what was before it.
+#[derive(Default)]
+struct Keyframes {
+    times: Vec<f64>,
+    /// A picture is left out by an edit list, or comes after a keyframe and is shown before it (an open GOP): it wants pictures
+    /// from before the keyframe, and a decoder that begins there does not even have the parameters.
+    tied: bool,
+}
+
+impl Keyframes {
+    /// A packet: `6.000000,K_`, its second flag D where it is left out.
+    fn line(&mut self, line: &str) {
+        let Some((time, flags)) = line.split_once(',') else { return };
+        let time: Option<f64> = time.parse().ok();
+        self.tied |= flags.contains('D') || time.zip(self.times.last()).is_some_and(|(time, last)| time < *last);
+        self.times.extend(time.filter(|_| flags.starts_with('K')));
+    }
+
+    fn from(self, film: f64) -> Vec<f64> {
+        if self.tied { Vec::new() } else { self.times.into_iter().map(|time| time - film).collect() }
+    }
 }
 
 /// Reads every packet of a media playlist in `dir`, and says when each stream really begins and ends.
@@ -275,6 +308,7 @@ impl Measure {
                     codec: word("codec_name"),
                     profile: word("profile"),
                     channels: number("channels"),
+                    edited: false,
                 }),
                 _ => return Some(()),
             };
@@ -371,6 +405,34 @@ mod tests {
         let json = r#"{"streams":[{"codec_type":"video","width":1280,"height":720,"side_data_list":[{"rotation":-90}]}],"format":{}}"#;
         let video = parse(json).unwrap().video.unwrap();
         assert_eq!((video.width, video.height, video.turned), (720, 1280, true));
+    }
+
+    #[test]
+    fn keyframes_are_told_only_where_a_copy_can_be_cut_at_them() {
+        let keyframes = |lines: &[&str]| {
+            let mut keyframes = Keyframes::default();
+            for line in lines {
+                keyframes.line(line);
+            }
+            keyframes.from(0.5)
+        };
+        assert_eq!(keyframes(&["0.500000,K_", "0.600000,__", "0.550000,__", "1.500000,K_", "1.600000,__"]), [0.0, 1.0]);
+        let none = [0.0; 0];
+        assert_eq!(keyframes(&["0.500000,K_", "1.500000,K_", "1.400000,__", "1.600000,__"]), none, "an open GOP");
+        assert_eq!(keyframes(&["-1.000000,KD", "-0.966667,_D", "0.500000,K_"]), none, "an edit list");
+    }
+
+    #[test]
+    fn sound_that_an_edit_list_leaves_out_is_known_by_its_frames() {
+        let audio = |frames: u32, seconds: &str| {
+            let json = format!(
+                r#"{{"streams":[{{"codec_type":"audio","codec_name":"aac","sample_rate":"44100","nb_frames":"{frames}","duration":"{seconds}"}}]}}"#
+            );
+            parse(&json).unwrap().audio.unwrap().edited
+        };
+        assert!(audio(862, "19.000000"));
+        assert!(!audio(862, "20.000000") && !audio(0, "20.000000"));
+        assert!(!audio(862, "25.000000"), "with a gap");
     }
 
     #[test]

@@ -157,11 +157,15 @@ impl Job<'_> {
             let (room, mp4) = (self.room.id(), shown(self.name));
             self.log.line(&format!("WARNING: room={room} mp4={mp4}: {missing}"));
         }
+        // While the journal is there still: the next run need not encode it all again.
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Failure::Stopped);
+        }
         fs::write(tmp.join("master.m3u8"), master)
             .and_then(|()| resume::remove_journal(&tmp))
             .and_then(|()| sync_tree(&tmp))
             .map_err(|error| host(&tmp, &error))?;
-        if self.stop.load(Ordering::Relaxed) { Err(Failure::Stopped) } else { Ok(Made { damage }) }
+        Ok(Made { damage })
     }
 
     /// Runs ffmpeg. Says what is wrong with the MP4, where such a one is accepted.

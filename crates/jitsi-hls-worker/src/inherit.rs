@@ -42,8 +42,9 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A playlist of all that can be compared.
-const COMPARED: &str = "compared.m3u8";
+/// Playlists of all that can be compared: what is seen, and what is heard.
+const SEEN: &str = "seen.m3u8";
+const HEARD: &str = "heard.m3u8";
 
 /// Finds out what the HLS in `dir` is, seen from the MP4 `name` beside it. An error that is [`Interrupted`] says nothing of
 /// either of them.
@@ -71,7 +72,8 @@ impl Inherited<'_> {
     fn origin(&self) -> Result<Origin> {
         let source = ffprobe::source(self.room, self.name, self.stop)?;
         let lacks = self.lacks(&source)?;
-        let media = self.media();
+        let uris = self.playlists();
+        let media = self.media(uris.first());
         let seconds = media.duration();
         if seconds > source.duration + verify::tolerance(source.duration) {
             // More than all of this MP4.
@@ -80,9 +82,13 @@ impl Inherited<'_> {
         if media.segments.is_empty() {
             return Ok(Origin::Broken(lacks.unwrap_or_default()));
         }
-        let path = self.tmp.join(COMPARED);
-        fs::write(&path, media.published(media.least_target())).with_context(|| format!("write {}", shown(&path)))?;
-        let pair = Pair { cwd: self.tmp, mp4: self.name, playlist: COMPARED, nice: self.nice };
+        // Sound that several renditions share is named last; else each of them has it.
+        for (name, media) in [(SEEN, &media), (HEARD, &self.media(uris.last()))] {
+            let path = self.tmp.join(name);
+            fs::write(&path, media.published(media.least_target()))
+                .with_context(|| format!("write {}", shown(&path)))?;
+        }
+        let pair = Pair { cwd: self.tmp, mp4: self.name, seen: SEEN, heard: HEARD, nice: self.nice };
         Ok(match (pair.compare(&source, self.stop)?, lacks) {
             (Likeness::Different, _) => Origin::Other,
             (Likeness::Alike, None) => Origin::Same,
@@ -105,20 +111,19 @@ impl Inherited<'_> {
         }
     }
 
-    fn first_playlist(&self) -> Result<String> {
-        let master = verify::read(&self.dir, "master.m3u8")?;
-        playlist::media_uris(&master).into_iter().next().context("master.m3u8 names no playlist")
+    fn playlists(&self) -> Vec<String> {
+        verify::read(&self.dir, "master.m3u8").map(|master| playlist::media_uris(&master)).unwrap_or_default()
     }
 
-    /// The first playlist that can be read, as seen from beside its directory, with those of its segments that are there and
+    /// This playlist, as seen from beside its directory, with those of its segments that are there and
     /// not empty; else those that lie there under the script's names, as where the disk was full.
-    fn media(&self) -> Media {
-        let uri = self.first_playlist().unwrap_or_else(|_| crate::recipe::STREAM.to_owned());
-        let listed = verify::read(&self.dir, &uri).ok().and_then(|text| Media::parse(&text).ok()).unwrap_or_default();
-        let base = self.dir.join(&uri);
+    fn media(&self, uri: Option<&String>) -> Media {
+        let uri = uri.map_or(crate::recipe::STREAM, String::as_str);
+        let listed = verify::read(&self.dir, uri).ok().and_then(|text| Media::parse(&text).ok()).unwrap_or_default();
+        let base = self.dir.join(uri);
         let base = base.parent().unwrap_or(&self.dir);
         let is_there = |part: &Part| verify::size(base, part).is_ok();
-        let below = Path::new("..").join(self.dir_name).join(Path::new(&uri).parent().unwrap_or(Path::new("")));
+        let below = Path::new("..").join(self.dir_name).join(Path::new(uri).parent().unwrap_or(Path::new("")));
         let seen = |part: Part| Part { uri: below.join(&part.uri).to_string_lossy().into_owned(), ..part };
         let mut segments: Vec<_> = listed.segments.into_iter().filter(|segment| is_there(&segment.part)).collect();
         if segments.is_empty() {

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use rec_core::config::Config;
+use rec_core::config::{Config, WindowCloses};
 use rec_core::deadline::Deadline;
 use rec_core::durable;
 use rec_core::exit::Exit;
@@ -68,6 +69,12 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
             .map_err(|error| durable::failed("make LOCK_DIR", &config.lock_dir, error))?;
         let Some(lock) = Lock::try_acquire(&config.lock_dir.join("hls-worker.lock"))? else {
             log.line("Another worker is running, exit.");
+            if let Some(closed) = freezing(config).filter(|_| !cli.dirs.is_empty()) {
+                let lock = rec_core::text::shown(config.lock_dir.join("hls-worker.lock"));
+                log.line(&format!(
+                    "It may be frozen: {closed}; end it with SIGTERM (fuser {lock} shows its number), and run this again"
+                ));
+            }
             return Ok(Exit::Done);
         };
         Some(lock)
@@ -94,10 +101,15 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
     Ok(exit.max(pass(&worker, &rooms)?))
 }
 
+/// That the window is closed, if encodes are frozen while it is.
+fn freezing(config: &Config) -> Option<String> {
+    Hours::of(&config.hls).ok().flatten().filter(|hours| hours.closes == WindowCloses::Freeze)?.closed()
+}
+
 /// Every room that has work once, several of them at once; then again those in which a lost create had to be waited for.
 fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
     let (mut waiting, seen) = look(worker, rooms);
-    let turns = Turns { worker, exit: Mutex::new(seen), unsettled: Mutex::default() };
+    let turns = Turns { worker, exit: Mutex::new(seen), unsettled: Mutex::default(), at_work: AtomicUsize::default() };
     if worker.stop.load(Ordering::Relaxed) {
         return Ok(turns.stopped());
     }
@@ -112,8 +124,7 @@ fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
         panicked(waiting.room, said);
         turns.over(waiting);
     };
-    let open = || worker.goes_on() && worker.closed().is_none();
-    jobs::each(&waiting, worker.at_once, open, |waiting| turns.first(waiting), first);
+    jobs::each(&waiting, worker.at_once, || turns.another(), |waiting| turns.first(waiting), first);
     if worker.left.load(Ordering::Relaxed) > 0
         && let Some(closed) = worker.closed()
     {
@@ -162,10 +173,31 @@ struct Turns<'a> {
     exit: Mutex<Exit>,
     /// Rooms with a lost create, and when it makes sense to look for it again.
     unsettled: Mutex<Vec<(&'a Room, Instant)>>,
+    /// How many rooms have their first turn at this moment.
+    at_work: AtomicUsize,
 }
 
 impl<'a> Turns<'a> {
+    /// Whether another room may begin. Who ends out of hours while others are frozen waits with them: else one of them would be
+    /// left to work alone, and keep the next run from beginning, when the window opens.
+    fn another(&self) -> bool {
+        loop {
+            if !self.worker.goes_on() {
+                return false;
+            }
+            if self.worker.closed().is_none() {
+                return true;
+            }
+            let freezes = self.worker.hours.is_some_and(|hours| hours.closes == WindowCloses::Freeze);
+            if !freezes || self.at_work.load(Ordering::Relaxed) == 0 {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     fn first(&self, waiting: &Waiting<'a>) {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
         if let Some(wait) = self.turn(waiting.room) {
             lock(&self.unsettled).push((waiting.room, Instant::now() + wait));
         }
@@ -173,6 +205,7 @@ impl<'a> Turns<'a> {
     }
 
     fn over(&self, waiting: &Waiting<'_>) {
+        self.at_work.fetch_sub(1, Ordering::Relaxed);
         self.worker.left.fetch_sub(1, Ordering::Relaxed);
         self.worker.progress.done(waiting.recordings);
     }

@@ -84,7 +84,9 @@ pub(crate) fn recipe(settings: &Hls, source: &Facts) -> Recipe {
     let rungs = source.video.as_ref().map(|video| rungs(settings, video, source.duration)).unwrap_or_default();
     let copied = rungs.iter().any(|rung| rung.how == How::Copy);
     let cuts = match &source.video {
-        Some(video) if copied && rungs.len() > 1 => Cuts::At(boundaries(&video.keyframes, settings.segment_seconds)),
+        Some(video) if copied && rungs.len() > 1 => {
+            Cuts::At(boundaries(&video.keyframes, f64::from(settings.segment_seconds)))
+        }
         _ => Cuts::Regular,
     };
     let missing = source.video.as_ref().and_then(|video| video.span).map_or(0.0, |span| source.duration - span.ends);
@@ -101,7 +103,9 @@ pub(crate) fn recipe(settings: &Hls, source: &Facts) -> Recipe {
 }
 
 fn rungs(settings: &Hls, video: &Video, film: f64) -> Vec<Rung> {
-    let passes = passes(video, film);
+    // Beside an encode, which begins at the same time as the sound, a copy has to begin there too, to be cut where that is.
+    let latest = if settings.profile == Profile::Hybrid { 0.05 } else { SLACK };
+    let passes = passes(video, film, latest);
     let low_enough = video.bits.is_none_or(|bits| bits <= settings.max_source_bitrate);
     let own = |how| Rung {
         name: "source".into(),
@@ -167,11 +171,11 @@ fn is_playable(video: &Video, film: f64) -> bool {
         && video.span.is_none_or(|span| lasts(span, film))
 }
 
-/// Whether a picture can be passed on: played as it is, and cut often enough.
-fn passes(video: &Video, film: f64) -> bool {
+/// Whether a picture can be passed on: played as it is, from no later than `latest` on, and cut often enough.
+fn passes(video: &Video, film: f64, latest: f64) -> bool {
     let ends = video.keyframes.iter().skip(1).copied().chain([film]);
     let gap = video.keyframes.iter().zip(ends).map(|(begin, end)| end - begin).fold(0.0, f64::max);
-    let begins_with_one = video.keyframes.first().is_some_and(|first| *first <= SLACK);
+    let begins_with_one = video.keyframes.first().is_some_and(|first| *first <= latest);
     is_playable(video, film) && begins_with_one && gap <= LONGEST_GAP && video.keyframes.len() <= MOST_CUTS
 }
 
@@ -186,7 +190,7 @@ fn sound(audio: &Audio, film: f64, apart: bool) -> Sound {
     if apart && short {
         // A rendition of its own has to be as long as the others.
         Sound::EncodePadded
-    } else if plays && !late {
+    } else if plays && !late && !audio.edited {
         Sound::Copy
     } else {
         Sound::Encode
@@ -195,7 +199,7 @@ fn sound(audio: &Audio, film: f64, apart: bool) -> Sound {
 
 /// Which keyframes ffmpeg cuts at, if a segment is to be so many seconds long: the first one after each multiple of it, and
 /// each only once.
-fn boundaries(keyframes: &[f64], seconds: u32) -> Vec<f64> {
+pub(crate) fn boundaries(keyframes: &[f64], seconds: f64) -> Vec<f64> {
     let mut cuts: Vec<f64> = Vec::new();
     let mut due = f64::NEG_INFINITY;
     for at in keyframes {
@@ -204,7 +208,7 @@ fn boundaries(keyframes: &[f64], seconds: u32) -> Vec<f64> {
             cuts.push(*at);
             #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
             let number = cuts.len() as f64;
-            due = cuts[0] + number * f64::from(seconds);
+            due = cuts[0] + number * seconds;
         }
     }
     cuts

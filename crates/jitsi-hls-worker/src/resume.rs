@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ffprobe::{self, Facts};
 use crate::playlist::{Media, Part, Segment};
-use crate::recipe::{Cuts, Recipe};
+use crate::recipe::{self, Cuts, Recipe};
 use crate::verify;
 
 /// The journal's name, beside the segments.
@@ -40,6 +40,8 @@ const HALF_A_FRAME: f64 = 0.010;
 pub(crate) struct Resume {
     /// How many segments are kept: the number of the next one.
     pub(crate) segments: usize,
+    /// Seconds that ffmpeg is to make a segment last at least, so that it cuts where one go would have.
+    pub(crate) seconds: f64,
     /// Seconds into the recording from which the picture is still to come, and the sound.
     pub(crate) picture: f64,
     pub(crate) sound: f64,
@@ -145,6 +147,8 @@ impl Earlier {
         source: &Facts,
         stop: &AtomicBool,
     ) -> Option<Self> {
+        // All else in it is going to be removed: not so where a link leads.
+        fs::symlink_metadata(cwd).ok().filter(fs::Metadata::is_dir)?;
         let bytes = small::read(&cwd.join(JOURNAL), LARGEST).ok()?;
         let journal: Journal = serde_json::from_slice(&bytes).ok()?;
         let fits = journal.of == of && journal.recipe == named(recipe) && is_resumable(recipe);
@@ -152,13 +156,14 @@ impl Earlier {
             return None;
         }
         let count = journal.playlists.iter().map(Vec::len).min()?.min(most(recipe));
+        let (count, length) = cadence(recipe, source, count)?;
         let segment = |(uri, duration): (String, f64)| Segment { duration, part: Part { uri, bytes: None } };
         let kept: Vec<Vec<Segment>> =
             journal.playlists.into_iter().map(|list| list.into_iter().take(count).map(segment).collect()).collect();
         if count == 0 || kept.iter().flatten().any(|segment| verify::size(cwd, &segment.part).is_err()) {
             return None;
         }
-        let resume = resume(cwd, recipe, source, &kept, stop)?;
+        let resume = resume(cwd, recipe, source, &kept, length, stop)?;
         clear(cwd, &kept).ok()?;
         Some(Self { resume, kept })
     }
@@ -181,7 +186,33 @@ fn begin(recipe: &Recipe, number: usize) -> Option<f64> {
     }
 }
 
-fn resume(cwd: &Path, recipe: &Recipe, source: &Facts, kept: &[Vec<Segment>], stop: &AtomicBool) -> Option<Resume> {
+/// How many of so many segments to keep, and how long ffmpeg is to make the next ones: it counts from where it goes on.
+fn cadence(recipe: &Recipe, source: &Facts, count: usize) -> Option<(usize, f64)> {
+    let seconds = f64::from(recipe.seconds);
+    // Where only what begins a segment is a keyframe, half a second too soon does no harm; and the beginning need not be at a
+    // multiple of the segments' length to the frame.
+    let early = seconds - 0.5;
+    let Cuts::At(cuts) = &recipe.cuts else { return Some((count, early)) };
+    // A copy is cut at whichever of its keyframes is due. It has to be due where it was in one go.
+    let keyframes = &source.video.as_ref()?.keyframes;
+    let fits = |count: usize, length: f64| {
+        let after: Vec<f64> = keyframes.iter().copied().filter(|at| *at >= cuts[count]).collect();
+        recipe::boundaries(&after, length) == cuts[count..]
+    };
+    (1..=count).rev().find_map(|count| {
+        let length = [early, seconds].into_iter().find(|length| fits(count, *length))?;
+        Some((count, length))
+    })
+}
+
+fn resume(
+    cwd: &Path,
+    recipe: &Recipe,
+    source: &Facts,
+    kept: &[Vec<Segment>],
+    length: f64,
+    stop: &AtomicBool,
+) -> Option<Resume> {
     let count = kept.first()?.len();
     let seconds = |list: &[Segment]| list.iter().map(|segment| segment.duration).sum::<f64>();
     let video = source.video.as_ref()?;
@@ -192,26 +223,29 @@ fn resume(cwd: &Path, recipe: &Recipe, source: &Facts, kept: &[Vec<Segment>], st
     if begins > 0.1 || pictures.iter().any(|list| (begins + seconds(list) - picture).abs() > 0.25) {
         return None;
     }
-    let sound = match (&source.audio, recipe.is_apart()) {
-        (None, _) => picture,
-        (Some(audio), true) => audio.span.map_or(0.0, |span| span.begins) + seconds(kept.last()?),
-        (Some(_), false) => begins + end_of_sound(cwd, &kept[0], stop)?,
+    let sound = match &source.audio {
+        None => picture,
+        Some(_) => begins + end_of_sound(cwd, &kept[0], kept.last()?, stop)?,
     };
     // A quarter of a picture's time before it, because times are rounded.
     let early = 0.25 / video.rate.max(1.0);
-    Some(Resume { segments: count, picture: picture - early, sound: sound - HALF_A_FRAME })
+    Some(Resume { segments: count, seconds: length, picture: picture - early, sound: sound - HALF_A_FRAME })
 }
 
-/// When the sound in these segments ends, in seconds from where the first of them begins: muxed with the picture, it is not cut
-/// at the same time.
-fn end_of_sound(cwd: &Path, segments: &[Segment], stop: &AtomicBool) -> Option<f64> {
+/// When the sound in the last of these segments ends, in seconds from where the first of the picture's begins: muxed with the
+/// picture or not, it is not cut at the same time.
+fn end_of_sound(cwd: &Path, pictures: &[Segment], sounds: &[Segment], stop: &AtomicBool) -> Option<f64> {
     const LAST: &str = "last.m3u8";
-    let (last, before) = segments.split_last()?;
-    let text = Media { segments: vec![last.clone()], ..Media::default() }.published(last.duration.ceil());
-    fs::write(cwd.join(LAST), text).ok()?;
-    let facts = ffprobe::playlist(cwd, LAST, stop).ok()?;
-    let (picture, sound) = (facts.video?.span?, facts.audio?.span?);
-    Some(before.iter().map(|segment| segment.duration).sum::<f64>() + sound.ends - picture.begins)
+    let probe = |last: &Segment| {
+        let text = Media { segments: vec![last.clone()], ..Media::default() }.published(last.duration.ceil());
+        fs::write(cwd.join(LAST), text).ok()?;
+        ffprobe::playlist(cwd, LAST, stop).ok()
+    };
+    let (last, before) = pictures.split_last()?;
+    let (picture, sound) = (probe(last)?, probe(sounds.last()?)?);
+    let begins = picture.begins + picture.video?.span?.begins;
+    let ends = sound.begins + sound.audio?.span?.ends;
+    Some(before.iter().map(|segment| segment.duration).sum::<f64>() + ends - begins)
 }
 
 /// Removes all but the kept segments and the journal.

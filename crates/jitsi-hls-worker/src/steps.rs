@@ -244,7 +244,7 @@ impl<'a> Turn<'a> {
     /// not seem to be the cause.
     fn failed(&mut self, why: &str, cause: Cause) -> Result<End> {
         let (mut tries, mut most) = (0, 0);
-        let salvage = self.worker.config.hls.accept_damaged && cause == Cause::Input;
+        let salvage = self.worker.config.hls.accept_damaged;
         self.entry.change(|recording| {
             let count = match cause {
                 Cause::Input => &mut recording.failures,
@@ -254,7 +254,8 @@ impl<'a> Turn<'a> {
             most = if cause == Cause::Input { MOST_FAILURES } else { MOST_INTERRUPTIONS };
             tries = *count;
             recording.given_up |= tries >= most;
-            recording.salvaged = salvage && recording.given_up;
+            // Of what was given up before that was allowed, each run makes another try, until it has failed often enough too.
+            recording.salvaged |= salvage && tries >= most;
             recording.error = Some(why.to_owned());
         })?;
         let dir = shown(&self.entry.room.dir);

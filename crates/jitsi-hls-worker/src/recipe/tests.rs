@@ -37,7 +37,7 @@ pub(crate) fn jibri(edit: impl FnOnce(&mut Video, &mut Audio)) -> Facts {
         keyframes: (0..8).map(|number| f64::from(number) * 25.0 / 3.0).collect(),
         ..Video::default()
     };
-    let mut audio = Audio { span, codec: "aac".into(), profile: "LC".into(), channels: 2 };
+    let mut audio = Audio { span, codec: "aac".into(), profile: "LC".into(), channels: 2, edited: false };
     edit(&mut video, &mut audio);
     Facts { duration: 60.0, video: Some(video), audio: Some(audio), ..Facts::default() }
 }
@@ -72,8 +72,12 @@ fn what_is_made_of_a_recording() {
     let headless: Edit = |v, _| v.keyframes = vec![8.0, 16.0];
     let ends_early: Edit = |v, _| v.span = Some(Span { begins: 0.0, ends: 40.0 });
     let begins_late: Edit = |v, _| v.span = Some(Span { begins: 2.0, ends: 60.0 });
+    let a_little_late: Edit = |v, _| {
+        v.span = Some(Span { begins: 0.3, ends: 60.0 });
+        v.keyframes.iter_mut().for_each(|keyframe| *keyframe += 0.3);
+    };
     let silent_bits: Edit = |v, _| v.bits = None;
-    let cases: [(&str, Profile, Edit, &[&str]); 28] = [
+    let cases: [(&str, Profile, Edit, &[&str]); 30] = [
         ("the script's", Profile::P480, as_it_is, &["480p 854x480 encoded"]),
         ("full HD", Profile::P480, full_hd, &["480p 854x480 encoded"]),
         ("portrait", Profile::P480, portrait, &["480p 270x480 encoded"]),
@@ -100,6 +104,13 @@ fn what_is_made_of_a_recording() {
         ("no keyframe at first", Profile::Source, headless, &["source 1280x720 encoded"]),
         ("a picture that ends early", Profile::Source, ends_early, &["source 1280x720 encoded"]),
         ("a picture that begins late", Profile::Source, begins_late, &["source 1280x720 encoded"]),
+        ("a picture that begins a little late", Profile::Source, a_little_late, &["source 1280x720 copied"]),
+        (
+            "hybrid of a picture that begins a little late",
+            Profile::Hybrid,
+            a_little_late,
+            &["source 1280x720 capped", "480p 854x480 capped", "360p 640x360 capped"],
+        ),
         (
             "hybrid",
             Profile::Hybrid,
@@ -140,6 +151,7 @@ fn sound_is_passed_on_where_players_take_it_as_it_is() {
     let opus: Edit = |_, a| a.codec = "opus".into();
     let late: Edit = |_, a| a.span = Some(Span { begins: 2.0, ends: 60.0 });
     let short: Edit = |_, a| a.span = Some(Span { begins: 0.0, ends: 4.0 });
+    let edited: Edit = |_, a| a.edited = true;
     let as_it_is: Edit = |_, _| ();
     for (name, profile, edit, wanted) in [
         ("stereo AAC-LC", Profile::P480, as_it_is, Sound::Copy),
@@ -147,6 +159,7 @@ fn sound_is_passed_on_where_players_take_it_as_it_is() {
         ("HE-AAC", Profile::P480, high_efficiency, Sound::Encode),
         ("Opus", Profile::P480, opus, Sound::Encode),
         ("sound that begins later", Profile::P480, late, Sound::Encode),
+        ("sound of which an edit list leaves some out", Profile::P480, edited, Sound::Encode),
         ("sound that ends early", Profile::P480, short, Sound::Copy),
         ("sound that ends early, apart", Profile::Abr, short, Sound::EncodePadded),
     ] {
@@ -172,12 +185,12 @@ fn renditions_beside_a_copied_one_are_cut_where_it_is() {
 #[test]
 fn ffmpeg_cuts_at_the_first_keyframe_after_each_multiple() {
     let every = |step: f64, count: u32| (0..count).map(|number| f64::from(number) * step).collect::<Vec<_>>();
-    assert_eq!(boundaries(&every(2.0, 10), 6), [0.0, 6.0, 12.0, 18.0]);
-    assert_eq!(boundaries(&every(4.0, 9), 6), [0.0, 8.0, 12.0, 20.0, 24.0, 32.0]);
-    assert_eq!(boundaries(&every(8.5, 4), 6), [0.0, 8.5, 17.0, 25.5]);
+    assert_eq!(boundaries(&every(2.0, 10), 6.0), [0.0, 6.0, 12.0, 18.0]);
+    assert_eq!(boundaries(&every(4.0, 9), 6.0), [0.0, 8.0, 12.0, 20.0, 24.0, 32.0]);
+    assert_eq!(boundaries(&every(8.5, 4), 6.0), [0.0, 8.5, 17.0, 25.5]);
     // After a long one, each of the next is due until the count has caught up.
-    assert_eq!(boundaries(&[0.0, 19.0, 20.0, 21.0, 22.0, 24.0], 6), [0.0, 19.0, 20.0, 21.0, 24.0]);
-    assert_eq!(boundaries(&[], 6), [] as [f64; 0]);
+    assert_eq!(boundaries(&[0.0, 19.0, 20.0, 21.0, 22.0, 24.0], 6.0), [0.0, 19.0, 20.0, 21.0, 24.0]);
+    assert_eq!(boundaries(&[], 6.0), [] as [f64; 0]);
 }
 
 #[test]
