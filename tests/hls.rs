@@ -178,9 +178,15 @@ fn check_variant(variant: &Variant, rung: &Rendition, audio: Option<&Rendition>)
 #[track_caller]
 fn check_alignment(rung: &Rendition, with: &Rendition) {
     let (starts, wanted) = (rung.starts(), with.starts());
+    // What is encoded has its frames at an even rate, and the recording's own may come at uneven times.
+    let near = if with.name.starts_with("source") {
+        0.6 * rung.video.as_ref().map_or(0.0, |video| video.distances()[0])
+    } else {
+        0.001
+    };
     assert_eq!(starts.len(), wanted.len(), "{}: {starts:?} {wanted:?}", rung.name);
     for (at, (start, wanted)) in starts.iter().zip(&wanted).enumerate() {
-        assert!((start - wanted).abs() <= 0.001, "{} segment {at}: {start}, elsewhere {wanted}", rung.name);
+        assert!((start - wanted).abs() <= near, "{} segment {at}: {start}, elsewhere {wanted}", rung.name);
     }
 }
 

@@ -117,6 +117,11 @@ pub fn ffmpegs(tree: &Path) -> Vec<u32> {
     all().filter(ours).collect()
 }
 
+/// Those of [`ffmpegs`] that encode: not those that look at something, or make pictures.
+pub fn encodes(tree: &Path) -> Vec<u32> {
+    ffmpegs(tree).into_iter().filter(|pid| argv(*pid).iter().any(|word| word == "-progress")).collect()
+}
+
 /// Kills those of [`ffmpegs`] that have not ended meanwhile.
 pub fn kill_ffmpegs(tree: &Path) {
     for pid in ffmpegs(tree) {
@@ -166,12 +171,14 @@ pub fn ffmpeg_of(room: &Path) -> Option<u32> {
     ffmpegs(tree).into_iter().find(there)
 }
 
-/// A `PATH` on which ffmpeg notes in a file, a line each, in which room it begins and ends; and that file.
+/// A `PATH` on which ffmpeg notes in a file, a line each, in which room an encode begins and ends; and that file.
 pub fn noted_ffmpeg(bench: &Bench) -> (String, PathBuf) {
     let notes = bench.dir().join("notes");
     let note = |what: &str| format!("room=${{PWD%/*}}; echo \"{what} ${{room##*/}}\" >> '{}'", notes.display());
     let script = format!(
-        "#!/bin/bash\n{}\n'{}' \"$@\"\nended=$?\n{}\nexit $ended\n",
+        // Not where it makes pictures, or only says what it can do.
+        "#!/bin/bash\ncase \" $* \" in *' -progress '*) ;; *) exec '{1}' \"$@\" ;; esac\n{0}\n'{1}' \"$@\"\nended=$?\n{2}\n\
+         exit $ended\n",
         note("begins"),
         real_ffmpeg(),
         note("ends")
@@ -183,9 +190,10 @@ pub fn noted_ffmpeg(bench: &Bench) -> (String, PathBuf) {
 #[track_caller]
 pub fn worker_in_mid_encode(bench: &Bench, room: &Path) -> (Running, u32) {
     let worker = start(bench.command("jitsi-hls-worker").args(["--jobs", "1"]).env("PATH", unhurried_ffmpeg(bench)));
-    let ffmpeg = worker.child("ffmpeg");
-    let segment = room.join("v0.tmp/seg_000000.ts");
-    wait_for("the first bytes", || fs::metadata(&segment).is_ok_and(|segment| segment.len() > 0));
+    wait_for("the encode", || encodes(room).len() == 1);
+    // It keeps what it writes to itself until a segment is whole; by then it is on its way.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let ffmpeg = encodes(room)[0];
     (worker, ffmpeg)
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pipeline_tests::media::{Clip, zero_middle};
-use pipeline_tests::processes::{ffmpeg_of, ffmpegs, noted_ffmpeg, signal, start, unhurried_ffmpeg};
+use pipeline_tests::processes::{encodes, ffmpeg_of, ffmpegs, noted_ffmpeg, signal, start, unhurried_ffmpeg};
 use pipeline_tests::rooms::FINALIZED;
 use pipeline_tests::{Bench, assert_published, listing, run, skipped, wait_for};
 
@@ -136,7 +136,7 @@ fn a_signal_ends_all_of_them_and_leaves_no_ffmpeg() {
     let bench = Bench::new();
     let rooms = finalized(&bench, ["a", "b", "c"].map(|name| (name, Clip::Jibri)));
     let worker = start(&mut unhurried(&bench, "2"));
-    wait_for("two ffmpegs", || ffmpegs(&bench.recordings()).len() == 2);
+    wait_for("two encodes", || encodes(&bench.recordings()).len() == 2);
     let asked = Instant::now();
     worker.signal("TERM");
     let mut messages = worker.end().exits(75).messages();
@@ -145,7 +145,7 @@ fn a_signal_ends_all_of_them_and_leaves_no_ffmpeg() {
     assert_eq!(messages.pop().unwrap(), "Stopped by a signal; the next run goes on.");
     messages.sort();
     let each = |what: &str, after: &str| ["a", "b"].map(|room| format!("{what} room={room} mp4=meeting.mp4{after}"));
-    let wanted = [each("Process", ""), each("Stopped", ": the next run begins it anew")].concat();
+    let wanted = [each("Process", ""), each("Stopped", ": the next run goes on with it")].concat();
     assert_eq!(messages, wanted);
     for room in &rooms {
         assert_eq!(listing(room), FINALIZED);

@@ -63,7 +63,8 @@ fn one_after_the_other_both_have_room() {
 
 #[test]
 fn where_too_little_would_stay_free_nothing_is_touched() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.set("HLS_MIN_FREE", "1G");
     let Some(disk) = SmallDisk::mount(&bench, 8_000) else { return };
     let room = disk.room("standup");
     put(Clip::Short, &room.join("meeting.mp4"));

@@ -20,12 +20,13 @@ use crate::run::{Ended, Watch, run};
 /// ffmpeg says twice a second how far it is. Five minutes in which that does not change are a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What `veryfast` does with more effort than it is worth on meetings, and with less: found by measuring slides, cameras and
-/// both (BENCHMARKS.md). Looking further ahead pays for all that is left out, in bits.
-const X264: &str = "partitions=i4x4,i8x8:me=dia:subme=1:weightp=0:b-adapt=0:rc-lookahead=20:aq-strength=0.7:qcomp=0.7";
+/// Where `veryfast` takes more pains than meetings are worth, and where less: found by measuring slides, cameras and both
+/// (BENCHMARKS.md). Looking further ahead, and more frames that no other refers to, pay for all that is left out.
+const X264: &str = "partitions=none:me=dia:subme=1:weightp=0:b-adapt=0:bframes=5:b-pyramid=none:rc-lookahead=15:\
+                    aq-strength=0.6:qcomp=0.8";
 
-/// With those, and a sharper scaler, this is as good as the script's 23 or better, for as many bits.
-const CRF: &str = "24.9";
+/// With those, and a sharper scaler, this is no worse than the script's 23, for at most a twentieth more bytes.
+const CRF: &str = "24.2";
 
 /// An encode of the MP4 `name` in the directory above `cwd` into segments and playlists in `cwd`.
 pub(crate) struct Encode<'a> {

@@ -181,7 +181,9 @@ pub(crate) struct Variant {
 
 /// The master playlist of these renditions; `sound` is that which all of them share.
 pub(crate) fn master(variants: &[Variant], sound: Option<&Variant>) -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    // Renditions apart came with version 4.
+    let version = if sound.is_some() { 4 } else { 3 };
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     if let Some(sound) = sound {
         let _ = writeln!(
             text,
@@ -286,7 +288,7 @@ mod tests {
         one.codecs.push("mp4a.40.2".into());
         assert_eq!(
             master(&[one], None),
-            "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n\
              #EXT-X-STREAM-INF:BANDWIDTH=342460,AVERAGE-BANDWIDTH=171230,RESOLUTION=854x480,FRAME-RATE=29.970,\
              CODECS=\"avc1.4D401E,mp4a.40.2\"\nstream.m3u8\n"
         );

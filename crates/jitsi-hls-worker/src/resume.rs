@@ -103,7 +103,7 @@ impl<'a> Checkpoints<'a> {
         if !is_resumable(self.recipe) {
             return Ok(());
         }
-        let mut playlists = Vec::new();
+        let mut playlists: Vec<Vec<(String, f64)>> = Vec::new();
         for (index, uri) in self.recipe.playlists().iter().enumerate() {
             let made = match small::read(&self.cwd.join(uri), LARGEST) {
                 Ok(bytes) => Media::parse(&String::from_utf8_lossy(&bytes))?.segments,
@@ -117,6 +117,10 @@ impl<'a> Checkpoints<'a> {
             let kept = self.kept.get(index).map(Vec::as_slice).unwrap_or_default();
             playlists
                 .push(kept.iter().chain(&made).map(|segment| (segment.part.uri.clone(), segment.duration)).collect());
+        }
+        if playlists.iter().any(Vec::is_empty) {
+            // Nothing yet that a later run could go on from.
+            return Ok(());
         }
         File::open(self.cwd)?.sync_all()?;
         let journal = Journal { of: self.of, recipe: named(self.recipe), playlists };
