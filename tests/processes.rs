@@ -152,9 +152,11 @@ pub fn unhurried_ffmpeg(bench: &Bench) -> String {
     path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\nexec -a ffmpeg '{}' -re \"$@\"\n", real_ffmpeg()))
 }
 
-/// A `PATH` on which a line of bash runs before ffmpeg does, where that would.
+/// A `PATH` on which a line of bash runs before an encode does, where that would; not before ffmpeg is only asked something,
+/// which may be anywhere.
 pub fn disturbed_ffmpeg(bench: &Bench, line: &str) -> String {
-    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{line}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
+    let disturb = format!("case \" $* \" in *' -progress '*) {line} ;; esac");
+    path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{disturb}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
 }
 
 /// The ffmpeg on this process's own `PATH`.

@@ -137,7 +137,8 @@ fn a_full_disk_costs_a_try_and_no_recording() {
     media::put(Clip::Jibri, &room.join("meeting.mp4"));
     disk.finalize("daily-standup").exits(0);
     // The disk has room when ffmpeg begins. Then somebody leaves enough for what is noted of the recording, and not for its HLS.
-    let fill = "cat /dev/zero > ../../filler; truncate -s -200000 ../../filler";
+    let filler = bench.recordings().join("filler");
+    let fill = format!("cat /dev/zero > '{0}'; truncate -s -200000 '{0}'", filler.display());
     let path = disturbed_ffmpeg(&bench, &format!("{{ {fill}; }} 2> /dev/null"));
     // A run never finds a master playlist of zero bytes, which the script took for HLS, and no run counts as a try.
     for _ in 0..4 {
