@@ -90,13 +90,20 @@ fn assert_resumed(bench: &Bench) {
     assert!(!log.iter().any(|line| line.starts_with("Resumed in vain")), "{log:#?}");
 }
 
-#[test]
-fn an_encode_that_was_killed_goes_on() {
-    let (bench, room) = filmed("480p", FILM);
+/// A room whose encode was killed, and went on in the next run.
+#[track_caller]
+fn resumed(profile: &str, film: &str) -> (Bench, std::path::PathBuf) {
+    let (bench, room) = filmed(profile, film);
     let worker = noted(&bench, &room);
     kill(&bench, &room, worker);
     bench.worker().exits(0);
     assert_resumed(&bench);
+    (bench, room)
+}
+
+#[test]
+fn an_encode_that_was_killed_goes_on() {
+    let (bench, room) = resumed("480p", FILM);
     assert_whole(&bench, &room);
 }
 
@@ -133,11 +140,7 @@ fn what_is_encoded_is_kept_where_the_worker_is_stopped_while_pictures_are_made()
 
 #[test]
 fn sound_that_is_encoded_goes_on_too() {
-    let (bench, room) = filmed("480p", &FILM.replace("-ac 2", "-ac 1"));
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("480p", &FILM.replace("-ac 2", "-ac 1"));
     assert_published(&room);
     let stream = room.join("v0/stream.m3u8");
     assert_seamless(&stream, "v:0", 24 * 30, 1.0 / 30.0);
@@ -146,11 +149,7 @@ fn sound_that_is_encoded_goes_on_too() {
 
 #[test]
 fn several_renditions_go_on_together() {
-    let (bench, room) = filmed("abr", &FILM.replace("320x180", "854x480"));
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("abr", &FILM.replace("320x180", "854x480"));
     assert!(room.join("v0/master.m3u8").is_file() && !room.join("meeting.mp4").exists());
     for playlist in ["480p.m3u8", "360p.m3u8"] {
         assert_seamless(&room.join("v0").join(playlist), "v:0", 24 * 30, 1.0 / 30.0);
@@ -161,11 +160,7 @@ fn several_renditions_go_on_together() {
 #[test]
 fn renditions_beside_the_recordings_own_go_on_at_its_keyframes() {
     let film = FILM.replace("320x180", "640x480").replace("-preset ultrafast", "-preset ultrafast -g 75");
-    let (bench, room) = filmed("hybrid", &film);
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("hybrid", &film);
     assert!(room.join("v0/master.m3u8").is_file() && !room.join("meeting.mp4").exists());
     for playlist in ["source.m3u8", "360p.m3u8"] {
         assert_seamless(&room.join("v0").join(playlist), "v:0", 24 * 30, 1.0 / 30.0);
@@ -175,11 +170,7 @@ fn renditions_beside_the_recordings_own_go_on_at_its_keyframes() {
 #[test]
 fn renditions_beside_a_copy_with_many_keyframes_go_on_where_it_is_cut() {
     let film = FILM.replace("320x180", "640x480").replace("-preset ultrafast", "-preset ultrafast -g 15");
-    let (bench, room) = filmed("hybrid", &film);
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("hybrid", &film);
     assert!(room.join("v0/master.m3u8").is_file() && !room.join("meeting.mp4").exists());
     for playlist in ["source.m3u8", "360p.m3u8"] {
         assert_seamless(&room.join("v0").join(playlist), "v:0", 24 * 30, 1.0 / 30.0);
@@ -201,22 +192,14 @@ fn assert_sounds(playlist: &Path) {
 fn sound_that_begins_late_goes_on_without_a_hole() {
     // It has silence before it, from the beginning on.
     let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=23.2");
-    let (bench, room) = filmed("abr", &film.replace("-f lavfi -i sine", "-itsoffset 0.8 -f lavfi -i sine"));
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("abr", &film.replace("-f lavfi -i sine", "-itsoffset 0.8 -f lavfi -i sine"));
     assert_sounds(&room.join("v0/audio.m3u8"));
 }
 
 #[test]
 fn sound_that_ends_early_goes_on_and_is_filled_up() {
     let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=20");
-    let (bench, room) = filmed("abr", &film);
-    let worker = noted(&bench, &room);
-    kill(&bench, &room, worker);
-    bench.worker().exits(0);
-    assert_resumed(&bench);
+    let (_bench, room) = resumed("abr", &film);
     assert_sounds(&room.join("v0/audio.m3u8"));
 }
 

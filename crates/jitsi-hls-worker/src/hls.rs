@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use rec_core::config;
 use rec_core::durable;
+use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::recording::{Fingerprint, Room};
@@ -290,9 +291,8 @@ impl Job<'_> {
         match self.stop.load(Ordering::Relaxed) {
             true => Failure::Stopped,
             false if error.is::<Interrupted>() => Failure::Interrupted(format!("{error:#}")),
-            false if error.chain().filter_map(|cause| cause.downcast_ref()).any(durable::is_full) => {
-                Failure::Host(format!("{error:#}"))
-            }
+            // A full disk.
+            false if Exit::from(error) == Exit::Later => Failure::Host(format!("{error:#}")),
             false => Failure::Input(format!("{error:#}")),
         }
     }
