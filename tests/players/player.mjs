@@ -48,7 +48,8 @@ function serve(request, response) {
 /** In the page: opens a master playlist, and notes whatever goes wrong. */
 function open(url) {
   const video = document.querySelector("video");
-  const hls = new Hls({ maxBufferLength: 60, maxMaxBufferLength: 60, maxBufferHole: 0.1 });
+  // A machine too busy to show what is there is not nudged on: if it never goes on, that is found by waiting.
+  const hls = new Hls({ maxBufferLength: 60, maxMaxBufferLength: 60, maxBufferHole: 0.1, highBufferWatchdogPeriod: 600 });
   const seen = { problems: [], levels: [], switched: [] };
   Object.assign(window, { video, hls, seen });
   hls.on(Hls.Events.ERROR, (_, { details, fatal, reason, error }) => {
@@ -73,6 +74,8 @@ function open(url) {
     buffered: Array.from(video.buffered, (_, at) => [video.buffered.start(at), video.buffered.end(at)]),
     ...seen,
   });
+  // From near its beginning; what has ended is paused.
+  window.again = () => { video.currentTime = 0.5; video.play(); };
   hls.loadSource(url);
   hls.attachMedia(video);
 }
@@ -107,8 +110,12 @@ async function watch(browser, base, number) {
       ...order.toReversed().map((level) => ["currentLevel", level]),
       ...order.map((level) => ["nextLevel", level]),
     ]) {
-      await page.evaluate(([how, level]) => { video.currentTime = 0.5; hls[how] = level; }, [how, level]);
-      await until(page, `${how} ${level} is seen`, (height) => video.videoHeight === height && !video.seeking, levels[level]);
+      await page.evaluate(([how, level]) => { window.again(); hls[how] = level; }, [how, level]);
+      // A busy machine may have played what it had before the other rendition came.
+      await until(page, `${how} ${level} is seen`, (height) => {
+        if (video.ended) window.again();
+        return video.videoHeight === height && !video.seeking;
+      }, levels[level]);
       const time = await page.evaluate(() => video.currentTime);
       await until(page, `${how} ${level} goes on`, (time) => video.currentTime > time + 0.2 || video.ended, time);
       heights.push(levels[level]);
