@@ -2,9 +2,11 @@
 //!
 //! No secret is ever in it: URLs are kept without the site's password.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::str::FromStr;
+use std::{fmt, io};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -122,6 +124,12 @@ pub struct Recording {
     /// A person has archived or deleted its row: nothing is asked of Notion until somebody names the directory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub row_gone: bool,
+    /// The webhooks that are to get an event and whose outbox has not got it yet, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owed: BTreeMap<String, Moment>,
+    /// The last event that was put into each webhook's outbox.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, Moment>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -137,6 +145,49 @@ pub struct Create {
     /// Notion answered, with an error of its own (409 or 5xx): such a create hardly ever left a row.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+}
+
+/// What webhooks are told of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Moment {
+    /// Jibri has closed it.
+    Recorded,
+    /// Its HLS is in place.
+    Published,
+    /// It cannot be played, or was given up.
+    Failed,
+}
+
+impl Moment {
+    /// Every moment.
+    pub const ALL: [Self; 3] = [Self::Recorded, Self::Published, Self::Failed];
+
+    /// Its name in settings and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Published => "published",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|moment| moment.as_str() == name)
+            .ok_or_else(|| format!("{name:?} is no event: use recorded, published or failed"))
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What Notion acknowledged.
@@ -247,6 +298,8 @@ impl Recording {
             error: None,
             given_up: false,
             row_gone: false,
+            owed: BTreeMap::new(),
+            told: BTreeMap::new(),
             rest: Map::new(),
         }
     }
