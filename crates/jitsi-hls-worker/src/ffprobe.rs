@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::playlist::Media;
 use crate::run::{Watch, run};
+use crate::{samples, ts, verify};
 
 /// ffprobe reads headers of a local file, or as many packets a second as the disk gives: a minute without a line is a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -202,6 +204,13 @@ fn rate(text: &str) -> Option<f64> {
 /// When the keyframes of the MP4's picture are shown, in seconds from the beginning of the film, in order. None where a copy of
 /// it cannot be cut at them.
 pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool) -> Result<Vec<f64>> {
+    if let Some(pictures) = samples::pictures(&room.join(name)).context("read its index")? {
+        let mut keyframes = Keyframes::default();
+        for picture in pictures {
+            keyframes.add(picture.at, picture.key);
+        }
+        return Ok(keyframes.from(film));
+    }
     let mut command = ffprobe(room);
     command.args(["-f", "mov", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]);
     command.arg(here(name));
@@ -230,9 +239,15 @@ impl Keyframes {
     /// A packet: `6.000000,K_`, its second flag D where it is left out.
     fn line(&mut self, line: &str) {
         let Some((time, flags)) = line.split_once(',') else { return };
-        let time: Option<f64> = time.parse().ok();
-        self.tied |= flags.contains('D') || time.zip(self.times.last()).is_some_and(|(time, last)| time < *last);
-        self.times.extend(time.filter(|_| flags.starts_with('K')));
+        self.tied |= flags.contains('D');
+        if let Ok(at) = time.parse() {
+            self.add(at, flags.starts_with('K'));
+        }
+    }
+
+    fn add(&mut self, at: f64, key: bool) {
+        self.tied |= self.times.last().is_some_and(|last| at < *last);
+        self.times.extend(key.then_some(at));
     }
 
     fn from(self, film: f64) -> Vec<f64> {
@@ -242,26 +257,46 @@ impl Keyframes {
 
 /// Reads every packet of a media playlist in `dir`, and says when each stream really begins and ends.
 pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Facts> {
+    // Shows the extradata, in hexadecimal; for each packet, too, if it is asked for those.
+    let streams = [
+        "-show_data",
+        "-show_entries",
+        "stream=index,codec_type,codec_name,profile,width,height,r_frame_rate,channels,extradata",
+    ];
+    let mut measure = Measure::default();
+    show(dir, name, &streams, stop, |line| measure.line(line))?;
+    if let Some(spans) = own_spans(dir, name)? {
+        return Ok(measure.facts_of(spans));
+    }
+    show(dir, name, &["-show_entries", "packet=stream_index,pts_time,duration_time"], stop, |line| measure.line(line))?;
+    Ok(measure.facts())
+}
+
+/// When the streams of a playlist begin and end, if its segments are of a kind that we read ourselves.
+fn own_spans(dir: &Path, name: &str) -> Result<Option<ts::Spans>> {
+    let media = Media::parse(&verify::read(dir, name)?)?;
+    let path = dir.join(name);
+    if media.map.is_some() { Ok(None) } else { ts::spans(path.parent().unwrap_or(dir), &media) }
+}
+
+/// Has ffprobe show something of a media playlist, a line each.
+fn show(dir: &Path, name: &str, what: &[&str], stop: &AtomicBool, mut line: impl FnMut(&str)) -> Result<()> {
     let mut command = ffprobe(dir);
     command
         // Where a picture comes once a second, the usual five seconds tell too little of it.
         .args(["-analyzeduration", "60M", "-f", "hls"])
-        .args([
-            "-show_entries",
-            "stream=index,codec_type,codec_name,profile,width,height,r_frame_rate,channels,extradata:\
-             packet=stream_index,pts_time,duration_time",
-        ])
-        // Shows the extradata, in hexadecimal.
-        .arg("-show_data")
+        .args(what)
         .args(["-of", "compact=nokey=0"])
         .arg(format!("file:{name}"));
-    let mut measure = Measure::default();
-    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| measure.line(line).is_some())?;
+    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |shown| {
+        line(shown);
+        true
+    })?;
     let ended = ended.of_the_file()?;
     if !ended.is_clean() {
         bail!("ffprobe {name}: {}", ended.reason());
     }
-    Ok(measure.facts())
+    Ok(())
 }
 
 /// Streams, and when their first packet begins and their last one ends.
@@ -277,7 +312,12 @@ enum Stream {
 }
 
 impl Measure {
-    fn line(&mut self, line: &str) -> Option<()> {
+    fn line(&mut self, line: &str) {
+        let _ = self.read(line);
+    }
+
+    /// None for a line that says nothing of a stream or a packet.
+    fn read(&mut self, line: &str) -> Option<()> {
         let (section, fields) = line.split_once('|')?;
         let field = |name: &str| fields.split('|').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         if section == "packet" {
@@ -318,6 +358,15 @@ impl Measure {
             }
         }
         Some(())
+    }
+
+    /// With spans that were found elsewhere.
+    fn facts_of(mut self, spans: ts::Spans) -> Facts {
+        for (index, stream) in &self.streams {
+            let span = if let Stream::Video(_) = stream { spans.video } else { spans.audio };
+            self.spans.extend(span.map(|span| (*index, span)));
+        }
+        self.facts()
     }
 
     fn facts(self) -> Facts {

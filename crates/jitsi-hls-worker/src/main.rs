@@ -20,9 +20,11 @@ mod reserve;
 mod resume;
 mod room;
 mod run;
+mod samples;
 mod signals;
 mod steps;
 mod telling;
+mod ts;
 mod verify;
 mod window;
 
