@@ -50,7 +50,8 @@ impl Claps {
 
 /// When the picture turns white.
 fn flashes(film: &Path) -> Vec<f64> {
-    onsets(film, "v", "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", 128.0)
+    // All of it turns white, so a few of its pixels tell.
+    onsets(film, "v", "scale=32:-2:flags=neighbor,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", 128.0)
 }
 
 /// When the sound begins, to a millisecond or two.

@@ -12,15 +12,18 @@ use std::time::Duration;
 use ureq::http::Uri;
 
 use crate::envfile::{self, EnvFile, Problems};
+use crate::http::is_loopback;
 use crate::secret::Secret;
 
 mod hls;
 mod keys;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use hls::{Extras, Hls, Profile, SegmentType, WindowCloses};
 pub use keys::{KEYS, Key};
+pub use webhooks::{Destination, HookProfile, SecretSource};
 
 /// The env file that the scripts read.
 pub const DEFAULT_ENV_FILE: &str = "/etc/jitsi/recording-pipeline.env";
@@ -53,6 +56,10 @@ pub struct Config {
     pub publish_unfinalized_after: Option<Duration>,
     /// What HLS the worker makes.
     pub hls: Hls,
+    /// Who is told of recordings.
+    pub webhooks: Vec<Destination>,
+    /// Where what they are told waits; absolute.
+    pub spool_dir: PathBuf,
     /// What an admin should know though the configuration is usable.
     pub warnings: Vec<String>,
 }
@@ -102,7 +109,17 @@ impl Config {
                 config.warnings.push(format!("{shown}:{line}: {key}: still the example's: put your own here"));
             }
         }
-        if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0) {
+        for destination in &config.webhooks {
+            if let SecretSource::File(file) = &destination.secret
+                && is_everybodys(file)
+            {
+                let (name, file) = (&destination.name, file.display());
+                config
+                    .warnings
+                    .push(format!("{file}: holds the secret of {name} and every user can read it: chmod 640 {file}"));
+            }
+        }
+        if is_everybodys(path) {
             config
                 .warnings
                 .push(format!("{0}: holds a token and every user can read it: chmod 640 {0}", path.display()));
@@ -132,6 +149,8 @@ impl Config {
                 minutes => Some(Duration::from_secs(u64::from(minutes) * 60)),
             },
             hls: Hls::take(&mut take),
+            webhooks: webhooks::take(&mut take),
+            spool_dir: take.parsed("SPOOL_DIR", absolute),
             warnings: env.warnings.clone(),
         };
         if config.public_url_auth.is_some() && config.public_base_url.starts_with("http://") {
@@ -145,8 +164,13 @@ impl Config {
             return Err(Problems::new(take.problems));
         }
         config.warnings.extend(misspelt(path, env));
+        config.warnings.extend(webhooks::warnings(path, env, &config.webhooks));
         Ok(config)
     }
+}
+
+fn is_everybodys(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
 /// Takes values out of an env file and gathers what is wrong with them.
@@ -201,7 +225,10 @@ fn misspelt(path: &Path, env: &EnvFile) -> Vec<String> {
         };
         KEYS.iter().find(close)
     };
-    let unknown = env.entries.iter().filter(|entry| KEYS.iter().all(|known| known.name != entry.key));
+    let unknown = env.entries.iter().filter(|entry| {
+        // Those of webhooks are judged by the names of the destinations.
+        !entry.key.starts_with("WEBHOOK_") && KEYS.iter().all(|known| known.name != entry.key)
+    });
     unknown
         .filter_map(|entry| Some((entry, near(&entry.key)?)))
         .map(|(entry, known)| {
@@ -263,10 +290,7 @@ fn base_url(text: &str) -> Result<String, String> {
 
 fn api_url(text: &str) -> Result<String, String> {
     let url = base_url(text).map_err(|why| why.replace("https://rec.example.com", "https://api.notion.com"))?;
-    let uri: Uri = url.parse().map_err(|_| "is not a URL: write it as https://api.notion.com".to_owned())?;
-    let host = uri.host().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    if url.starts_with("https://") || host == "localhost" || address.is_ok_and(|address| address.is_loopback()) {
+    if url.starts_with("https://") || is_loopback(&url) {
         Ok(url)
     } else {
         Err("would send the token in the clear: begin it with https:// (http:// is for localhost only)".to_owned())

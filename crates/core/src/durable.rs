@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,8 +13,13 @@ use crate::text;
 /// beside, fsynced, renamed, and the directory fsynced. The caller holds the directory's lock, so the name beside is free or
 /// the litter of a writer that died.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_mode(path, bytes, 0o666)
+}
+
+/// The same with a mode of the file, from which the user's umask is taken away.
+pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let beside = beside(path);
-    write_beside(&beside, bytes)
+    write_beside(&beside, bytes, mode)
         .and_then(|()| fs::rename(&beside, path))
         .and_then(|()| sync_parent(path))
         .inspect_err(|_| {
@@ -51,13 +57,13 @@ pub fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     // `create_new` follows no symlink that somebody put there.
-    let mut file = File::options().write(true).create_new(true).open(path)?;
+    let mut file = File::options().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -19,6 +19,7 @@ pub mod deadline;
 pub mod durable;
 pub mod envfile;
 pub mod exit;
+pub mod http;
 pub mod lock;
 pub mod log;
 pub mod metadata;

@@ -1,4 +1,5 @@
-//! Jibri's `metadata.json`: of all that it may hold, OAuth tokens included, only the room's name is ever taken.
+//! Jibri's `metadata.json`: of all that it may hold, OAuth tokens included, only the room's name and the caller's
+//! own id of the recording are ever taken.
 
 use std::path::Path;
 
@@ -13,10 +14,19 @@ const LARGEST: u64 = 4 << 20;
 /// The room's name out of `dir/metadata.json`: the last path segment of `meeting_url`, percent-decoded. `None` where the file
 /// is missing, dirty or has no such thing; it is optional, and never a reason to stop.
 pub fn room(dir: &Path) -> Option<String> {
-    let path = dir.join("metadata.json");
-    let bytes = small::read(&path, LARGEST).ok()?;
-    let metadata: Value = serde_json::from_slice(&bytes).ok()?;
-    room_of(metadata.get("meeting_url")?.as_str()?)
+    room_of(read(dir)?.get("meeting_url")?.as_str()?)
+}
+
+/// What the caller of a recording named it by: the key `sessionId` at the top of `dir/metadata.json`, where Jibri puts the
+/// metadata that a start request brought along.
+pub fn session(dir: &Path) -> Option<String> {
+    let id = read(dir)?.get("sessionId")?.as_str()?.to_owned();
+    (!id.is_empty()).then_some(id)
+}
+
+fn read(dir: &Path) -> Option<Value> {
+    let bytes = small::read(&dir.join("metadata.json"), LARGEST).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// The last path segment of a meeting's URL, decoded. Query and fragment go: they can hold a JWT.
@@ -73,5 +83,20 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert_eq!(room(dir.path()), None);
+    }
+
+    #[test]
+    fn the_session_is_a_text_at_the_top_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, wanted) in [
+            (r#"{"meeting_url":"https://meet/x","sessionId":"clx9"}"#, Some("clx9")),
+            (r#"{"sessionId":""}"#, None),
+            (r#"{"sessionId":7}"#, None),
+            (r#"{"data":{"sessionId":"clx9"}}"#, None),
+            ("", None),
+        ] {
+            std::fs::write(dir.path().join("metadata.json"), text).unwrap();
+            assert_eq!(session(dir.path()).as_deref(), wanted, "{text}");
+        }
     }
 }

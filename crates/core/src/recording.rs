@@ -60,6 +60,11 @@ impl Room {
         self.place.segments.last().map(|name| text::shown(OsStr::from_bytes(name))).unwrap_or_default()
     }
 
+    /// The names from `RECORDINGS_ROOT` down to the directory; its own alone where it is elsewhere.
+    pub fn segments(&self) -> &[Vec<u8>] {
+        &self.place.segments
+    }
+
     /// The name of the meeting's room: Jibri's metadata know it; else the directory's name, as in the scripts.
     pub fn name(&self) -> String {
         metadata::room(&self.dir).unwrap_or_else(|| {

@@ -14,14 +14,19 @@ use rec_core::mp4::{Damage, Shape};
 use rec_core::notion::{Client, Provider, Status};
 use rec_core::recording::{LOCK, Mp4, NOTION_ID, Room, STATE};
 use rec_core::row::{Made, Publisher, create_failed};
-use rec_core::state::{Entry, Recording, Row, State};
+use rec_core::state::{Entry, Moment, Recording, Row, State};
 use rec_core::text::shown;
+use rec_hooks::Outbox;
+use rec_hooks::tell::tell;
 
 use crate::cli::Cli;
 
 /// Jibri takes no other meeting while we run, so we end within 30 s whatever Notion does. What is left after this, the disk
 /// may need.
 const BUDGET: Duration = Duration::from_secs(25);
+
+/// Of that, what webhooks get after Notion, where there are any.
+const WEBHOOKS: Duration = Duration::from_secs(5);
 
 /// How long the directory's other user, a worker that encodes an earlier MP4 of it, is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -30,20 +35,26 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 const GROWTH_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) fn finalize(cli: &Cli) -> Exit {
-    let deadline = Deadline::within(BUDGET);
+    let begun = Deadline::within(BUDGET);
     let Some(config) = cli.common.config() else {
         if !cli.dry_run {
             remember_without_configuration(&directory(&cli.path));
         }
         return Exit::Failed;
     };
+    let deadline = if config.webhooks.is_empty() { begun } else { begun.at_most(BUDGET.saturating_sub(WEBHOOKS)) };
     let log = Log::for_run(&config.log_dir, "finalize.log", cli.common.verbosity(), cli.dry_run);
     let job = Job { config: &config, log: &log, deadline: &deadline };
-    job.run(cli).unwrap_or_else(|error| {
+    let exit = job.run(cli).unwrap_or_else(|error| {
         // Said by the log, whose file an admin reads in the morning.
         log.error(&format!("ERROR: {error:#}"));
         Exit::from(&error)
-    })
+    });
+    if !cli.dry_run {
+        // Once, and whatever comes of it: what is not delivered is in the outbox.
+        Outbox::new(&config).drain(&[], &log, &Deadline::within(WEBHOOKS), false);
+    }
+    exit
 }
 
 struct Job<'a> {
@@ -161,10 +172,14 @@ impl Job<'_> {
             self.log.line(&format!("Later {}: it is still being written; the worker publishes it", entry.shown()));
             return Ok(Exit::Later);
         }
+        let (status, moment) = match verdict {
+            Verdict::Damaged(_) => (Status::Error, Moment::Failed),
+            _ => (Status::Recorded, Moment::Recorded),
+        };
         if !known {
             self.log.line(&self.finalize_line(entry));
+            tell(self.config, self.log, entry, moment)?;
         }
-        let status = if let Verdict::Damaged(_) = verdict { Status::Error } else { Status::Recorded };
         let made = match publisher.ensure(entry, status, self.deadline) {
             Ok(made) => made,
             Err(trouble) => {

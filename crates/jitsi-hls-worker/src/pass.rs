@@ -24,6 +24,9 @@ use crate::room::{Worker, cores};
 use crate::steps::End;
 use crate::{jobs, queue, signals};
 
+/// What webhooks that failed before may take, before anything else is begun.
+const OLD_WEBHOOKS: Duration = Duration::from_secs(30);
+
 pub(crate) fn run(cli: &Cli) -> Exit {
     let Some(mut config) = cli.common.config() else { return Exit::Failed };
     config.hls.profile = cli.profile.unwrap_or(config.hls.profile);
@@ -96,6 +99,9 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
         left: AtomicUsize::new(0),
         misconfigured: AtomicBool::new(false),
     };
+    if !cli.dry_run {
+        worker.deliver(OLD_WEBHOOKS);
+    }
     let (rooms, exit) =
         if named { worker.locate(&cli.dirs) } else { (queue::rooms(&config.recordings_root)?, Exit::Done) };
     Ok(exit.max(pass(&worker, &rooms)?))

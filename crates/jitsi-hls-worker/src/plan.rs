@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Publish,
     /// Its HLS is in place and its row says so: the MP4 has done its duty.
     Remove,
+    /// Nothing but that the outbox of a webhook did not take what it was owed.
+    TellWebhooks,
 }
 
 /// The facts about a recording that its state does not hold.
@@ -60,8 +62,15 @@ pub(crate) const PUBLISHED: Row = Row { provider: Provider::Hls, status: Status:
 /// What the row of a recording says that was given up.
 pub(crate) const ERROR: Row = Row { provider: Provider::Mp4, status: Status::Error };
 
-/// Decides.
+/// Decides. A webhook that waits keeps nothing else from being done.
 pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
+    match for_its_row(recording, facts) {
+        Step::Rest if !recording.owed.is_empty() => Step::TellWebhooks,
+        step => step,
+    }
+}
+
+fn for_its_row(recording: &Recording, facts: &Facts<'_>) -> Step {
     if recording.row_gone && !facts.retry.includes(recording) {
         return Step::Rest;
     }
@@ -91,7 +100,7 @@ mod tests {
     use super::*;
     use rec_core::notion::PageId;
     use rec_core::recording::Fingerprint;
-    use rec_core::state::Hls;
+    use rec_core::state::{Hls, Moment};
     use time::macros::datetime;
 
     fn mp4() -> Mp4 {
@@ -137,6 +146,11 @@ mod tests {
 
     type Edit = fn(&mut Recording);
 
+    fn owe(recording: &mut Recording, row: Row) {
+        recording.row = Some(row);
+        recording.owed.insert("optilearn".into(), Moment::Published);
+    }
+
     #[test]
     fn the_next_step_of_a_recording() {
         let hls = || Some(Hls { of: Some(mp4().print) });
@@ -146,13 +160,20 @@ mod tests {
         let damaged: Edit = |r| (r.page_id, r.row, r.given_up) = (None, None, true);
         let told_error: Edit = |r| (r.row, r.given_up) = (Some(ERROR), true);
         let published: Edit = |r| r.row = Some(PUBLISHED);
+        let waits: Edit = |r| owe(r, PUBLISHED);
+        let waits_given_up: Edit = |r| {
+            owe(r, ERROR);
+            r.given_up = true;
+        };
         // (what it is, its state, MP4 here, HLS there, named) -> step
-        let cases: [(&str, Edit, bool, bool, bool, Step); 15] = [
+        let cases: [(&str, Edit, bool, bool, bool, Step); 17] = [
             ("finalized", none, true, false, false, Step::Encode),
             ("not published by finalize", no_row, true, false, false, Step::MakeRow(Status::Recorded)),
             ("damaged, not published by finalize", damaged, true, false, false, Step::MakeRow(Status::Error)),
             ("given up, and nobody knows", given_up, true, false, false, Step::TellError),
             ("given up, and told", told_error, true, false, false, Step::Rest),
+            ("published, with a webhook that waits", waits, false, true, false, Step::TellWebhooks),
+            ("given up, with a webhook that waits, and named", waits_given_up, true, false, true, Step::Encode),
             ("given up, and named", told_error, true, false, true, Step::Encode),
             ("HLS of unknown origin", none, true, true, false, Step::Inherit),
             ("MP4 gone, nothing made of it", none, false, false, false, Step::Rest),

@@ -20,6 +20,7 @@ use rec_core::recording::{LOCK, Mp4, Room};
 use rec_core::row::Publisher;
 use rec_core::state::{Entry, Recording, State};
 use rec_core::text::shown;
+use rec_hooks::Outbox;
 
 use crate::hours::Hours;
 use crate::plan::{self, Step};
@@ -170,6 +171,7 @@ impl Worker<'_> {
                 Step::Encode => "make its HLS",
                 Step::Publish => "point its row at the HLS",
                 Step::Remove => "delete the mp4",
+                Step::TellWebhooks => "tell its webhooks",
             };
             let mp4 = recording.file.as_ref().map(|_| format!(" mp4={}", recording.shown())).unwrap_or_default();
             self.log.line(&format!("Would {what} room={}{mp4}", room.id()));
@@ -266,6 +268,11 @@ impl Worker<'_> {
     /// How long Notion may take for what comes next.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(NOTION_BUDGET, self.stop)
+    }
+
+    /// Delivers what is due to webhooks, for so long at most. What is not delivered is tried again when it is due.
+    pub(crate) fn deliver(&self, budget: Duration) {
+        Outbox::new(self.config).drain(&[], self.log, &Deadline::after(budget, self.stop), false);
     }
 
     /// What makes and changes rows.

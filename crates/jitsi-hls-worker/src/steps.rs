@@ -14,7 +14,7 @@ use rec_core::log::Log;
 use rec_core::mp4::{Damage, Shape};
 use rec_core::notion::{Provider, Status};
 use rec_core::recording::{Fingerprint, Mp4};
-use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Row};
+use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Moment, Row};
 use rec_core::text::shown;
 use time::OffsetDateTime;
 
@@ -77,7 +77,11 @@ impl<'a> Turn<'a> {
         match step {
             Step::Rest => Ok(Ok(())),
             Step::MakeRow(status) => self.make_row(status),
-            Step::TellError => Ok(self.update(ERROR)),
+            Step::TellError => {
+                self.webhooks(Moment::Failed)?;
+                Ok(self.update(ERROR))
+            }
+            Step::TellWebhooks => self.settle(),
             Step::Inherit => self.inherit(),
             Step::Encode => self.encode(),
             Step::Publish => self.publish(),
@@ -152,7 +156,7 @@ impl<'a> Turn<'a> {
     fn encode(&mut self) -> Result<Stepped> {
         match self.examine()? {
             Ok(()) => {}
-            Err(End::Exit(Exit::Failed)) => return Ok(Err(self.tell_error())),
+            Err(End::Exit(Exit::Failed)) => return self.tell_error().map(Err),
             Err(end) => return Ok(Err(end)),
         }
         let recording = self.entry.recording();
@@ -208,7 +212,7 @@ impl<'a> Turn<'a> {
                             None => format!("Notion updated to HLS. Deleting mp4 room={id}"),
                             Some(damage) => format!("Notion updated to HLS. Damaged mp4 kept room={id}: {damage}"),
                         };
-                        return Ok(self.announce(&done, "ERROR: HLS created but"));
+                        return self.announce(&done, "ERROR: HLS created but");
                     }
                     Err(failure) => {
                         self.entry.change(|recording| (recording.hls, recording.damage) = (None, None))?;
@@ -265,7 +269,7 @@ impl<'a> Turn<'a> {
             format!("try {tries} of {most}, the next run tries again")
         };
         self.log().error(&format!("ERROR: ffmpeg failed {}: {why}; mp4 kept, {next}", self.shown()));
-        Ok(self.tell_error())
+        self.tell_error()
     }
 
     /// Decides about HLS that nobody noted the origin of.
@@ -334,7 +338,7 @@ impl<'a> Turn<'a> {
             Some(_) => format!("HLS exists. Notion updated. Deleting mp4 {}", self.entry.shown()),
             None => format!("HLS exists. Notion ok. No mp4 to delete room={id}"),
         };
-        Ok(self.announce(&done, "HLS exists but"))
+        self.announce(&done, "HLS exists but")
     }
 
     /// HLS that was whole once, or that the scripts left, and is not whole now.

@@ -1,16 +1,21 @@
 //! What a recording's row is told, and the scripts' lines for how that went.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Result;
 use rec_core::exit::Exit;
 use rec_core::notion::{Kind, Status};
 use rec_core::row::{Made, Trouble, create_failed};
-use rec_core::state::Row;
+use rec_core::state::{Moment, Row};
 use rec_core::text::shown;
+use rec_hooks::tell::{settle, tell};
 
 use crate::plan::{ERROR, PUBLISHED};
 use crate::steps::{End, Stepped, Turn};
+
+/// How long the receivers of webhooks may take, once for each event.
+const WEBHOOKS: Duration = Duration::from_secs(5);
 
 impl Turn<'_> {
     /// The row that finalize could not make.
@@ -25,6 +30,7 @@ impl Turn<'_> {
                 Err(end) => return Ok(Err(end)),
             }
         }
+        self.webhooks(if status == Status::Error { Moment::Failed } else { Moment::Recorded })?;
         match self.worker.publisher().ensure(&mut self.entry, status, &self.worker.deadline()) {
             Ok(made) => {
                 let made = if made == Made::Found { "found again" } else { "created" };
@@ -49,15 +55,37 @@ impl Turn<'_> {
     }
 
     /// Sets the row of a recording that has failed to error. Where Notion is away, a later run does.
-    pub(crate) fn tell_error(&mut self) -> End {
-        match self.update(ERROR) {
+    pub(crate) fn tell_error(&mut self) -> Result<End> {
+        if self.entry.recording().given_up {
+            self.webhooks(Moment::Failed)?;
+        }
+        Ok(match self.update(ERROR) {
             Err(End::Misconfigured) => End::Misconfigured,
             _ => Exit::Failed.into(),
+        })
+    }
+
+    /// What webhooks are told of the recording, in time before its row is: they wait for no Notion.
+    pub(crate) fn webhooks(&mut self, moment: Moment) -> Result<()> {
+        let (config, log) = (self.worker.config, self.worker.log);
+        let before = self.entry.recording().told.clone();
+        tell(config, log, &mut self.entry, moment)?;
+        if self.entry.recording().told != before {
+            self.worker.deliver(WEBHOOKS);
         }
+        Ok(())
+    }
+
+    /// Puts what could not be put into the outboxes when it happened.
+    pub(crate) fn settle(&mut self) -> Result<Stepped> {
+        settle(self.worker.config, self.worker.log, &mut self.entry)?;
+        self.worker.deliver(WEBHOOKS);
+        Ok(Ok(()))
     }
 
     /// The last word to the row, with the scripts' lines for how it went.
-    pub(crate) fn announce(&mut self, done: &str, failed: &str) -> Stepped {
+    pub(crate) fn announce(&mut self, done: &str, failed: &str) -> Result<Stepped> {
+        self.webhooks(Moment::Published)?;
         let ended = self.update(PUBLISHED);
         if ended.is_ok() {
             self.log().line(done);
@@ -65,7 +93,7 @@ impl Turn<'_> {
             let id = self.entry.room.id();
             self.log().error(&format!("{failed} Notion update failed. Keep mp4 room={id}"));
         }
-        ended
+        Ok(ended)
     }
 
     /// One change of the row. A row that a person has taken away is left alone from then on.

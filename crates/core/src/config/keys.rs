@@ -66,6 +66,14 @@ pub const KEYS: &[Key] = &[
     optional("HLS_MIN_FREE", Some("1G"), "bytes that stay free on the recordings' disk"),
     optional("HLS_NICE", Some("0"), "the niceness of ffmpeg, 0 to 19"),
     optional("HLS_TIME_FACTOR", Some("20"), "an encode may take this many times the recording's length"),
+    optional("WEBHOOKS", None, "the names of the webhooks' destinations; NAME stands for one of them below"),
+    optional("WEBHOOK_NAME_PROFILE", None, "the form of its messages: reflector, optilearn or standard"),
+    optional("WEBHOOK_NAME_URL", None, "where it gets its messages"),
+    optional("WEBHOOK_NAME_SECRET", None, "the secret that signs them").secret(),
+    optional("WEBHOOK_NAME_SECRET_FILE", None, "the file that holds the secret"),
+    optional("WEBHOOK_NAME_ON", None, "what it is told: recorded or published"),
+    optional("WEBHOOK_NAME_INSECURE", None, "1: http to other hosts than this one is allowed"),
+    optional("SPOOL_DIR", Some("/var/spool/jitsi-recording-pipeline"), "the directory in which messages wait"),
 ];
 
 const fn required(name: &'static str, meaning: &'static str) -> Key {

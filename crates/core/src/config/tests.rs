@@ -69,16 +69,25 @@ fn the_example_loads_and_holds_every_key_with_its_default() {
     };
     let all = EXAMPLE.lines().map(uncomment).collect::<Vec<_>>().join("\n");
     assert!(load(&all).expect("accepted").warnings.is_empty());
+    // NAME stands for any destination of webhooks.
+    let of_any = |key: String| match key.strip_prefix("WEBHOOK_").and_then(|rest| rest.split_once('_')) {
+        Some((_, ending)) => format!("WEBHOOK_NAME_{ending}"),
+        None => key,
+    };
     let names = |text: &str| -> BTreeSet<String> {
         let file = envfile::parse(Path::new("F"), text.as_bytes()).expect("accepted");
-        file.entries.into_iter().map(|entry| entry.key).collect()
+        file.entries.into_iter().map(|entry| of_any(entry.key)).collect()
     };
     let known = |keep: fn(&&Key) -> bool| -> BTreeSet<String> {
         KEYS.iter().filter(keep).map(|key| key.name.to_owned()).collect()
     };
     assert_eq!(names(EXAMPLE), known(|key| key.required));
     assert_eq!(names(&all), known(|_| true));
-    for key in KEYS.iter().filter(|key| !key.required) {
+    let webhooks = load(&all).expect("accepted").webhooks;
+    for (profile, ..) in HookProfile::ALL {
+        assert!(webhooks.iter().any(|webhook| webhook.profile == profile), "{profile:?}");
+    }
+    for key in KEYS.iter().filter(|key| !key.required && !key.name.starts_with("WEBHOOK")) {
         let line = format!("\n#{}='{}'\n", key.name, key.default.unwrap_or_default());
         assert!(EXAMPLE.contains(&line), "{line}");
     }

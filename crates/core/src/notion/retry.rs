@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
+use time::OffsetDateTime;
 
 use super::error::Kind;
+use crate::http::retry_after;
 
 /// How often a request is sent at most.
 pub(super) const TRIES: u32 = 5;
@@ -114,18 +115,6 @@ fn away(why: String) -> Verdict {
 fn backoff(attempt: u32, jitter: f64) -> Duration {
     let step = BASE.saturating_mul(1 << (attempt - 1).min(10)).min(CAP);
     step.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
-}
-
-/// Reads a Retry-After: seconds, or an HTTP date, which may have passed. `None`: it is neither.
-fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let date =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let at = PrimitiveDateTime::parse(value, date).ok()?.assume_utc();
-    Some(Duration::try_from(at - now).unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use ureq::http::{self, Method, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy, SendBody, Timeout};
+use ureq::http::{self, Method};
+use ureq::{Agent, Body, SendBody};
 
 use super::Settings;
 use crate::deadline::Deadline;
@@ -17,10 +16,6 @@ use crate::secret::Secret;
 
 /// Notion itself gives up after 60 s.
 const ONE_TRY: Duration = Duration::from_secs(65);
-/// For the name's addresses, and again for the connection with its TLS handshake.
-const CONNECT: Duration = Duration::from_secs(10);
-/// A connection that idled for longer may be closing on the other side, where a create sent on it would end in doubt.
-const IDLE: Duration = Duration::from_secs(2);
 /// A page with every property is a few kB, a database's schema some dozens.
 const BODY_LIMIT: u64 = 4 << 20;
 /// How soon a raised stop flag is seen.
@@ -66,18 +61,7 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(settings: &Settings) -> Self {
         let api_url = settings.api_url.trim_end_matches('/').to_owned();
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("jitsi-recording-pipeline/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            .proxy(Proxy::try_from_env().filter(|_| !is_loopback(&api_url)))
-            .timeout_resolve(Some(CONNECT))
-            .timeout_connect(Some(CONNECT))
-            .max_idle_age(IDLE)
-            .build()
-            .new_agent();
+        let agent = crate::http::agent(&api_url);
         let version = if settings.data_source_id.is_some() { "2025-09-03" } else { "2022-06-28" };
         Self { agent, token: settings.token.clone(), version, api_url }
     }
@@ -143,26 +127,11 @@ impl Wire {
                     self.api_url
                 ));
             }
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
-                format!("no connection within {} s", CONNECT.as_secs())
-            }
-            ureq::Error::Timeout(_) => format!("silence for {:.1} s", limit.as_secs_f32()),
-            ureq::Error::Io(e) if e.get_ref().is_some_and(|inner| inner.to_string().contains("peer certificate")) => {
-                format!("{e} (the system's trust store decides; a company's own CA belongs there)")
-            }
-            ureq::Error::Io(e) => e.to_string(),
-            other => other.to_string(),
+            other => crate::http::why(other, limit),
         };
         let why = format!("no answer from {}: {why}", self.api_url);
         if sent { Failure::NoReply(why) } else { Failure::NotSent(why) }
     }
-}
-
-/// Whether a URL leads to this machine, where a proxy from the environment would not.
-fn is_loopback(url: &str) -> bool {
-    let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The whole exchange, on its own thread.
@@ -266,15 +235,5 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(5), &Arc::default());
         let failure = Wire::new(&settings).attempt(&request, &deadline).unwrap_err();
         assert!(matches!(&failure, Failure::Impossible(why) if !why.contains("a\nb")), "{failure:?}");
-    }
-
-    #[test]
-    fn no_proxy_is_asked_for_this_machine() {
-        for url in ["http://127.0.0.1:80", "http://localhost:1/x", "http://[::1]:8080"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in ["https://api.notion.com", "http://10.0.0.1", ""] {
-            assert!(!is_loopback(url), "{url}");
-        }
     }
 }
