@@ -14,8 +14,11 @@ pub mod jibri;
 pub mod media;
 pub mod names;
 pub mod npm;
+pub mod outbox;
+pub mod peers;
 pub mod players;
 pub mod processes;
+pub mod receivers;
 pub mod rooms;
 pub mod scripts;
 pub mod tls;
@@ -136,6 +139,11 @@ impl Bench {
         self.unset(key);
         self.keys.push((key.to_owned(), value.into()));
         self.write_env();
+    }
+
+    /// What the env file has for a key.
+    pub fn key(&self, key: &str) -> Option<String> {
+        self.keys.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
     }
 
     /// Takes a key out of the env file.

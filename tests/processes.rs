@@ -1,9 +1,10 @@
 //! Tools that are looked at, or killed, while they run.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Instant;
 
 use crate::{Bench, Out, run, skipped, wait_for};
@@ -24,6 +25,12 @@ impl Running {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
+    }
+
+    /// Its stdin, where that is a pipe; whoever takes it closes it.
+    #[track_caller]
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.as_mut().unwrap().stdin.take().unwrap()
     }
 
     /// Sends it a signal by its name, `TERM` say.
@@ -199,19 +206,40 @@ pub fn worker_in_mid_encode(bench: &Bench, room: &Path) -> (Running, u32) {
     (worker, ffmpeg)
 }
 
+/// Whether strace is here and may trace; said where not.
+pub fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let can = traced.is_ok_and(|output| output.status.success());
+    if !can {
+        skipped("strace is not here, or may not trace");
+    }
+    can
+}
+
+/// A command as strace runs it, with strace's own arguments.
+pub fn traced<A: AsRef<OsStr>>(command: &Command, args: impl IntoIterator<Item = A>) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq"]).args(args);
+    strace.arg(command.get_program()).args(command.get_args()).current_dir("/").stdin(Stdio::null());
+    strace.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    strace
+}
+
+/// A command that is killed before a thread of it does the nth system call of a name; it runs to its end where there are
+/// fewer.
+pub fn killed_before(command: &Command, call: &str, nth: usize) -> Command {
+    let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
+    traced(command, ["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject])
+}
+
 /// How many processes a command starts, itself included, as strace sees them; `None` where strace cannot.
 pub fn count_processes(bench: &Bench, command: &Command) -> Option<usize> {
     let trace = bench.dir().join("trace");
-    let mut probe = Command::new("strace");
-    if !probe.args(["-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success()) {
-        skipped("strace is not here, or may not trace");
+    if !can_trace() {
         return None;
     }
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "trace=execve,fork,vfork,clone,clone3", "-o"]).arg(&trace);
-    strace.arg(command.get_program()).args(command.get_args()).current_dir("/");
-    strace.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    run(strace.stdin(Stdio::null())).exits(0);
+    let calls = ["-e", "trace=execve,fork,vfork,clone,clone3", "-o"].map(OsStr::new);
+    run(&mut traced(command, calls.into_iter().chain([trace.as_os_str()]))).exits(0);
     let trace = fs::read_to_string(trace).unwrap();
     let started = |line: &&str| {
         line.contains("execve(")

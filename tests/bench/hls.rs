@@ -73,7 +73,8 @@ const ROWS: [Row; 5] = [
     Row { ours: Side::Ours("hybrid", true), theirs: Side::Ladder, goal: None },
 ];
 
-const LONG_ROWS: [Row; 2] = [
+const LONG_ROWS: [Row; 3] = [
+    Row { ours: Side::Ours("480p", false), theirs: Side::Script, goal: Some(0.62) },
     Row { ours: Side::Ours("source", false), theirs: Side::Script, goal: Some(0.012) },
     Row { ours: Side::Ours("source", true), theirs: Side::Script, goal: None },
 ];

@@ -126,7 +126,7 @@ pub struct Recording {
     pub row_gone: bool,
     /// The webhooks that are to get an event and whose outbox has not got it yet, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub owed: BTreeMap<String, Moment>,
+    pub owed: BTreeMap<String, Owed>,
     /// The last event that was put into each webhook's outbox.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told: BTreeMap<String, Moment>,
@@ -157,6 +157,16 @@ pub enum Moment {
     Published,
     /// It cannot be played, or was given up.
     Failed,
+}
+
+/// What a webhook is to be told, in the same bytes whenever that will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// What happened.
+    pub event: Moment,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
 }
 
 impl Moment {

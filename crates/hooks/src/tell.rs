@@ -6,34 +6,38 @@
 use anyhow::Result;
 use rec_core::config::{Config, Destination};
 use rec_core::log::Log;
-use rec_core::state::{Entry, Moment, Recording};
+use rec_core::state::{Entry, Moment, Owed, Recording};
 use time::OffsetDateTime;
 
 use crate::event::Event;
 use crate::outbox::Outbox;
 use crate::profile::wants;
 
-/// Notes who is to be told of this moment, and puts it into their outboxes. What an outbox does not take stays noted: it is an
-/// error in the log, and none for the recording.
+/// Notes who is to be told of this moment, and puts that, and what was noted before, into their outboxes.
 pub fn tell(config: &Config, log: &Log, entry: &mut Entry<'_>, moment: Moment) -> Result<()> {
     let due = due(entry.recording(), &config.webhooks, moment);
-    if due.is_empty() {
-        return Ok(());
+    if !due.is_empty() {
+        let owed = Owed { event: moment, at: OffsetDateTime::now_utc() };
+        entry.change(|recording| recording.owed.extend(due.into_iter().map(|name| (name, owed))))?;
     }
-    entry.change(|recording| recording.owed.extend(due.into_iter().map(|name| (name, moment))))?;
+    try_to_settle(config, log, entry);
+    Ok(())
+}
+
+/// Puts what is owed into the outboxes. What they do not take stays noted: it is an error in the log, and none for the recording.
+pub fn try_to_settle(config: &Config, log: &Log, entry: &mut Entry<'_>) {
     if let Err(error) = settle(config, log, entry) {
         let what = entry.shown();
         log.error(&format!("ERROR: {what}: its webhooks wait for the next run of jitsi-hls-worker: {error:#}"));
     }
-    Ok(())
 }
 
 /// Puts what is owed into the outboxes.
 pub fn settle(config: &Config, log: &Log, entry: &mut Entry<'_>) -> Result<()> {
     let outbox = Outbox::new(config);
-    for (name, moment) in entry.recording().owed.clone() {
+    for (name, Owed { event: moment, at }) in entry.recording().owed.clone() {
         if let Some(to) = config.webhooks.iter().find(|to| to.name == name) {
-            let event = Event::of(config, entry.room, entry.recording(), moment, OffsetDateTime::now_utc());
+            let event = Event::of(config, entry.room, entry.recording(), moment, at);
             let id = outbox.enqueue(to, &event)?;
             log.detail(&format!("Queued webhook to={name} id={} event={moment} {}", id.id(), entry.shown()));
             entry.change(|recording| {
@@ -53,7 +57,8 @@ pub fn settle(config: &Config, log: &Log, entry: &mut Entry<'_>) -> Result<()> {
 /// who was told of that.
 fn due(recording: &Recording, webhooks: &[Destination], moment: Moment) -> Vec<String> {
     let news = |to: &&Destination| {
-        let known = recording.owed.get(&to.name).or_else(|| recording.told.get(&to.name));
+        let owed = recording.owed.get(&to.name).map(|owed| &owed.event);
+        let known = owed.or_else(|| recording.told.get(&to.name));
         wants(to, moment) && (known.is_none() || moment != Moment::Failed && known == Some(&Moment::Failed))
     };
     webhooks.iter().filter(news).map(|to| to.name.clone()).collect()
@@ -93,7 +98,7 @@ mod tests {
         assert_eq!(told(&[("late", Published)], Published), [""; 0]);
 
         let mut recording = Recording::new(0, None);
-        recording.owed.insert("late".into(), Published);
+        recording.owed.insert("late".into(), Owed { event: Published, at: OffsetDateTime::UNIX_EPOCH });
         assert_eq!(due(&recording, &webhooks, Failed), ["early"], "a success that the outbox has not got yet");
     }
 }

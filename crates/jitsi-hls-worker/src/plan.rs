@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use rec_core::notion::PageId;
     use rec_core::recording::Fingerprint;
-    use rec_core::state::{Hls, Moment};
+    use rec_core::state::{Hls, Moment, Owed};
     use time::macros::datetime;
 
     fn mp4() -> Mp4 {
@@ -148,7 +148,8 @@ mod tests {
 
     fn owe(recording: &mut Recording, row: Row) {
         recording.row = Some(row);
-        recording.owed.insert("optilearn".into(), Moment::Published);
+        let owed = Owed { event: Moment::Published, at: datetime!(2026-01-01 0:00 UTC) };
+        recording.owed.insert("optilearn".into(), owed);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use rec_core::notion::{Provider, Status};
 use rec_core::recording::{Fingerprint, Mp4};
 use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Moment, Row};
 use rec_core::text::shown;
+use rec_hooks::tell::try_to_settle;
 use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
@@ -162,6 +163,8 @@ impl<'a> Turn<'a> {
         let recording = self.entry.recording();
         let (Some(name), Some(print)) = (recording.file.clone(), recording.source) else { return Ok(Ok(())) };
         let dir = recording.hls_dir();
+        // Who is to know that it was recorded does not wait for ffmpeg.
+        try_to_settle(self.worker.config, self.worker.log, &mut self.entry);
         let job = Job {
             room: self.entry.room,
             name: name.as_ref(),

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on a socket: request heads by `httparse`, bodies by length or in chunks, replies as bytes.
 //!
-//! No server crate: they do not let a test cut a reply in half or take a request and never answer it.
+//! No server crate: they do not let a test cut a reply in half or take a request and never answer it. Other servers that
+//! tests need use it too.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +15,8 @@ const MAX_BODY: usize = 500 * 1024;
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What came over the wire.
-pub(crate) enum Received {
+pub enum Received {
+    /// A whole request.
     Request(Box<Request>),
     /// A body over the limit; the rest of it is not read.
     TooLarge(Box<Request>),
@@ -25,13 +27,14 @@ pub(crate) enum Received {
 }
 
 /// The bytes of a connection that were read and not yet used: a client may send requests back to back.
-pub(crate) struct Reader {
+pub struct Reader {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    /// Of a connection of which nothing has been read.
+    pub fn new(stream: TcpStream) -> Self {
         Self { stream, buffer: Vec::new() }
     }
 
@@ -44,13 +47,14 @@ impl Reader {
     }
 
     /// Waits until the client goes, whatever it still sends.
-    pub(crate) fn wait_for_the_end(&mut self) {
+    pub fn wait_for_the_end(&mut self) {
         while self.more().is_ok_and(|count| count > 0) {
             self.buffer.clear();
         }
     }
 
-    pub(crate) fn next(&mut self) -> io::Result<Received> {
+    /// The next request, once all of it is here.
+    pub fn receive(&mut self) -> io::Result<Received> {
         let mut request = loop {
             match parse_head(&self.buffer) {
                 Ok(Some((length, request))) => {
@@ -159,17 +163,22 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Request)>, httparse::Error>
 
 /// A reply before it is bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) close: bool,
+pub struct Reply {
+    /// 200, say.
+    pub status: u16,
+    /// No such header where it is empty.
+    pub content_type: String,
+    /// What else is in the head, but for `Date`, `Content-Length` and `Connection`.
+    pub headers: Vec<(String, String)>,
+    /// All of it.
+    pub body: Vec<u8>,
+    /// Whether the connection ends with it.
+    pub close: bool,
 }
 
 impl Reply {
     /// The head, its `Content-Length` being the whole body's.
-    pub(crate) fn head(&self) -> Vec<u8> {
+    pub fn head(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         let mut add = |name: &str, value: &str| {
             head.push_str(name);
@@ -194,12 +203,19 @@ impl Reply {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        204 => "No Content",
+        302 => "Found",
+        307 => "Temporary Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
         409 => "Conflict",
+        410 => "Gone",
         413 => "Payload Too Large",
+        422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",

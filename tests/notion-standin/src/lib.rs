@@ -16,7 +16,7 @@ mod api;
 mod control;
 mod database;
 mod faults;
-mod http;
+pub mod http;
 mod ids;
 mod page;
 mod problem;

@@ -91,7 +91,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = Reader::new(stream.try_clone()?);
     loop {
-        let request = match reader.next()? {
+        let request = match reader.receive()? {
             Received::Request(request) => *request,
             Received::TooLarge(request) => {
                 // Seen without Notion's JSON.
