@@ -56,7 +56,8 @@ fn flashes(film: &Path) -> Vec<f64> {
 
 /// When the sound begins, to a millisecond or two.
 fn beeps(film: &Path) -> Vec<f64> {
-    let level = "asetnsamples=64,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-";
+    let level = "asetnsamples=64,astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
+                 ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-";
     onsets(film, "a", level, -20.0)
 }
 
