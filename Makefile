@@ -13,8 +13,8 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/vendor-completions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
-TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-url
-PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
+TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-hook rec-url
+PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
 SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/bench/finalize.sh
 
 .PHONY: help all test check lint man-lint demo bench bench-hls install uninstall clean

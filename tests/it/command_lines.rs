@@ -1,4 +1,4 @@
-//! What the four command lines have in common: help, usage errors, the env file, dry runs and completions.
+//! What the command lines have in common: help, usage errors, the env file, dry runs and completions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,13 +9,19 @@ use std::process::{Command, Stdio};
 
 use pipeline_tests::{Bench, assert_published, run, skipped};
 
-const TOOLS: [&str; 4] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-url"];
+const TOOLS: [&str; 5] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-hook", "rec-url"];
+
+/// With what a tool ends whose command line is wrong, and one whose env file is: `rec-hook` has the codes of sysexits.h.
+fn codes(tool: &str) -> (i32, i32) {
+    if tool == "rec-hook" { (64, 78) } else { (2, 1) }
+}
 
 /// Arguments with which a tool reads its env file and, where that is usable, has nothing to do or to change.
 fn harmless(bench: &Bench, tool: &str) -> Vec<String> {
     let room = bench.room("harmless").to_str().unwrap().to_owned();
     match tool {
         "jitsi-hls-worker" => vec![],
+        "rec-hook" => vec!["ls".to_owned()],
         "notion-patch" => {
             let page = bench.notion.database_id();
             let args = [&*page, "-n", "--url", "https://x.example/y", "--provider", "hls", "--status", "error"];
@@ -62,13 +68,13 @@ fn a_wrong_command_line_is_a_usage_error_on_stderr() {
     let bench = Bench::new();
     for tool in TOOLS {
         for wrong in [&["--no-such-flag"][..], &["-q", "-v"], &["--env-file"], &["--generate-completion", "csh"]] {
-            let out = run(bench.command(tool).args(harmless(&bench, tool)).args(wrong)).exits(2);
+            let out = run(bench.command(tool).args(harmless(&bench, tool)).args(wrong)).exits(codes(tool).0);
             assert_eq!(out.stdout, "");
             assert!(out.stderr.contains("Usage: ") || out.stderr.contains("--help"), "{}", out.stderr);
         }
     }
-    for tool in ["jitsi-finalize", "notion-patch", "rec-url"] {
-        run(&mut bench.command(tool)).exits(2);
+    for tool in ["jitsi-finalize", "notion-patch", "rec-hook", "rec-url"] {
+        run(&mut bench.command(tool)).exits(codes(tool).0);
     }
     run(bench.command("jitsi-finalize").args(["a", "b"])).exits(2);
     assert_eq!(bench.requests(), [""; 0]);
@@ -165,16 +171,21 @@ fn the_flag_beats_the_variable_and_the_variable_the_default() {
         let usable = bench.env_file();
         let usable = usable.to_str();
         let not_found = "Env file not found: ";
-        let out = run(Some("/gone/flag"), usable).exits(1);
+        let unusable = codes(tool).1;
+        let out = run(Some("/gone/flag"), usable).exits(unusable);
         assert_eq!(out.stderr, format!("{not_found}/gone/flag\n"), "{tool}");
         assert!(!run(usable, Some("/gone/variable")).stderr.contains(not_found), "{tool}");
-        assert_eq!(run(None, Some("/gone/variable")).exits(1).stderr, format!("{not_found}/gone/variable\n"), "{tool}");
+        assert_eq!(
+            run(None, Some("/gone/variable")).exits(unusable).stderr,
+            format!("{not_found}/gone/variable\n"),
+            "{tool}"
+        );
         let default = "/etc/jitsi/recording-pipeline.env";
         if Path::new(default).exists() {
             skipped("the default env file is in use here");
         } else {
-            assert_eq!(run(None, None).exits(1).stderr, format!("{not_found}{default}\n"), "{tool}");
-            assert_eq!(run(None, Some("")).exits(1).stderr, format!("{not_found}{default}\n"), "{tool}");
+            assert_eq!(run(None, None).exits(unusable).stderr, format!("{not_found}{default}\n"), "{tool}");
+            assert_eq!(run(None, Some("")).exits(unusable).stderr, format!("{not_found}{default}\n"), "{tool}");
         }
     }
 }
@@ -191,7 +202,7 @@ fn everything_that_is_wrong_with_an_env_file_is_said_at_once() {
     ] {
         fs::write(&file, text).unwrap();
         for tool in TOOLS {
-            let out = run(bench.command(tool).args(harmless(&bench, tool))).exits(1);
+            let out = run(bench.command(tool).args(harmless(&bench, tool))).exits(codes(tool).1);
             let lines: Vec<_> = out.stderr.lines().collect();
             assert_eq!((lines.len(), out.stdout.as_str()), (wanted.len(), ""), "{tool}: {}", out.stderr);
             for (line, wanted) in lines.iter().zip(wanted) {

@@ -12,17 +12,23 @@ use rec_core::config::{DEFAULT_ENV_FILE, ENV_FILE_VARIABLE, KEYS};
 use sources::{Sources, sources};
 
 /// The tools and their pages.
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: [(&str, &str); 5] = [
     ("jitsi-finalize", "jitsi-finalize.8"),
     ("jitsi-hls-worker", "jitsi-hls-worker.8"),
     ("notion-patch", "notion-patch.1"),
+    ("rec-hook", "rec-hook.1"),
     ("rec-url", "rec-url.1"),
 ];
 
 #[test]
 fn every_option_of_help_is_in_the_manual_page_and_the_reverse() {
     for (tool, page) in TOOLS {
-        assert_eq!(options_of_help(&help(tool)), options_of_page(&man(page)), "{tool}: left --help, right {page}");
+        let mut options = options_of_help(&help(tool));
+        for command in commands_of_help(&help(tool)) {
+            options
+                .extend(options_of_help(&run(Command::new(binary(tool)).args([&command, "--help"])).exits(0).stdout));
+        }
+        assert_eq!(options, options_of_page(&man(page)), "{tool}: left --help, right {page}");
     }
 }
 
@@ -224,6 +230,12 @@ fn options_of_help(help: &str) -> BTreeSet<String> {
     let lines = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
     let leading = lines.flat_map(|line| line.split(' ').take_while(|word| word.starts_with('-')));
     leading.map(|word| word.trim_end_matches(',').to_owned()).collect()
+}
+
+/// What stands first in the lines below `Commands:`.
+fn commands_of_help(help: &str) -> Vec<String> {
+    let lines = help.split_once("Commands:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
+    lines.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
 /// The arguments of the macro Fl: `n , -dry-run` are two options, and `nqv` is three.

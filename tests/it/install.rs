@@ -5,14 +5,16 @@ use std::process::Command;
 
 use pipeline_tests::{binary, files_below, run};
 
-const INSTALLED: [&str; 29] = [
+const INSTALLED: [&str; 34] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
+    "bin/rec-hook",
     "bin/rec-url",
     "share/bash-completion/completions/jitsi-finalize",
     "share/bash-completion/completions/jitsi-hls-worker",
     "share/bash-completion/completions/notion-patch",
+    "share/bash-completion/completions/rec-hook",
     "share/bash-completion/completions/rec-url",
     "share/doc/jitsi-recording-pipeline/CHANGELOG.md",
     "share/doc/jitsi-recording-pipeline/LICENSE",
@@ -24,8 +26,10 @@ const INSTALLED: [&str; 29] = [
     "share/fish/vendor_completions.d/jitsi-finalize.fish",
     "share/fish/vendor_completions.d/jitsi-hls-worker.fish",
     "share/fish/vendor_completions.d/notion-patch.fish",
+    "share/fish/vendor_completions.d/rec-hook.fish",
     "share/fish/vendor_completions.d/rec-url.fish",
     "share/man/man1/notion-patch.1",
+    "share/man/man1/rec-hook.1",
     "share/man/man1/rec-url.1",
     "share/man/man5/recording-pipeline.env.5",
     "share/man/man7/recording-pipeline.7",
@@ -34,6 +38,7 @@ const INSTALLED: [&str; 29] = [
     "share/zsh/vendor-completions/_jitsi-finalize",
     "share/zsh/vendor-completions/_jitsi-hls-worker",
     "share/zsh/vendor-completions/_notion-patch",
+    "share/zsh/vendor-completions/_rec-hook",
     "share/zsh/vendor-completions/_rec-url",
 ];
 

@@ -15,15 +15,15 @@ const ENV_FILE_HELP: &str =
 #[derive(clap::Args, Clone, Debug)]
 pub struct Common {
     /// Where the configuration is.
-    #[arg(long, value_name = "PATH", help = ENV_FILE_HELP)]
+    #[arg(long, value_name = "PATH", help = ENV_FILE_HELP, global = true)]
     pub env_file: Option<PathBuf>,
 
     /// Say more on stderr
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
 
     /// Say only what went wrong
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
     pub quiet: bool,
 }
 
@@ -57,9 +57,14 @@ impl Common {
     }
 }
 
-/// Parses the command line; usage errors end the process with 2. `--generate-completion SHELL`, which `--help` does not
-/// show because only the installation uses it, prints that shell's completion script instead.
+/// Parses the command line; usage errors end the process with 2. See [`parse_or`].
 pub fn parse<C: Parser>() -> C {
+    parse_or(2)
+}
+
+/// Parses the command line; usage errors end the process with this code. `--generate-completion SHELL`, which `--help` does not
+/// show because only the installation uses it, prints that shell's completion script instead.
+pub fn parse_or<C: Parser>(usage: i32) -> C {
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == "--generate-completion") {
         let shell = args.next().and_then(|name| name.to_str()?.parse::<clap_complete::Shell>().ok());
@@ -74,5 +79,9 @@ pub fn parse<C: Parser>() -> C {
             std::process::exit(0);
         }
     }
-    C::parse()
+    C::try_parse().unwrap_or_else(|error| {
+        let _ = error.print();
+        #[expect(clippy::exit, reason = "as clap ends a tool, with a code of our choice")]
+        std::process::exit(if error.use_stderr() { usage } else { 0 })
+    })
 }

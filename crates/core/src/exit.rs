@@ -50,7 +50,8 @@ pub fn run(tool: &str, story: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+/// Whether an error is that of a reader of our stdout that went away.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())

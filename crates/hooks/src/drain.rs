@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use time::macros::format_description;
 use ureq::Agent;
 
 use crate::outbox::{Head, Item, Lane, Letter, Outbox};
-use crate::verdict::{Reply, Tries, Verdict, decide};
+use crate::verdict::{Reply, Tries, Verdict, decide, said};
 use crate::wire::{Failure, post};
 use crate::{profile, secret, sign};
 
@@ -42,6 +43,19 @@ pub struct Drained {
     pub no_secret: usize,
     /// Destinations whose part of the outbox cannot be used.
     pub errors: usize,
+}
+
+/// What a trial came to.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// There was an answer.
+    pub answered: bool,
+    /// A good one.
+    pub delivered: bool,
+    /// Which says that nothing is done with the message.
+    pub ignored: bool,
+    /// The answer, or why there was none, with a hint at what may be wrong.
+    pub said: String,
 }
 
 impl Drained {
@@ -74,16 +88,25 @@ impl Outbox<'_> {
     }
 }
 
-/// Sends an event once, without the outbox, and says what the answer means.
-pub fn trial(to: &Destination, letter: &Letter, secret: &Secret, deadline: &Deadline) -> Result<Verdict, String> {
-    let agent = http::agent(&to.url);
-    let reply = attempt(to, &agent, letter, secret, deadline)?;
-    let reply = match &reply {
-        Ok(reply) => Ok(reply),
-        Err(Failure::NoAnswer(why)) => Err(why.as_str()),
-        Err(Failure::Stopped) => Err("this was stopped"),
+/// Sends an event once, without the outbox, and says what follows from the answer. The error says why nothing can be signed.
+pub fn trial(to: &Destination, letter: &Letter, secret: &Secret, deadline: &Deadline) -> Result<Trial, String> {
+    let reply = attempt(to, &http::agent(&to.url), letter, secret, deadline)?;
+    let answered = reply.is_ok();
+    let reply = reply.as_ref().map_err(|failure| match failure {
+        Failure::NoAnswer(why) => why.as_str(),
+        Failure::Stopped => "this was stopped",
+    });
+    let verdict = decide(reply, &Tries::none(), OffsetDateTime::now_utc(), 0.0, false);
+    let said = match reply {
+        Ok(reply) => said(reply),
+        Err(why) => format!("did not answer: {why}"),
     };
-    Ok(decide(reply, &Tries::none(), OffsetDateTime::now_utc(), 0.0, false))
+    Ok(Trial {
+        answered,
+        delivered: matches!(verdict, Verdict::Delivered { .. }),
+        ignored: verdict == (Verdict::Delivered { ignored: true }),
+        said,
+    })
 }
 
 /// The error says why nothing can be signed.
@@ -151,11 +174,12 @@ impl<'a> Route<'a> {
             if listing.is_empty() || (!seen.is_empty() && listing.items.iter().all(|item| seen.contains(&item.name))) {
                 return Ok(());
             }
-            let Some(_lock) = Lock::try_acquire(&self.outbox.dir_of(name).join("lock"))? else {
+            let Some(_lock) = Lock::try_acquire(&self.outbox.lock_path(name))? else {
                 self.log.detail(&format!("Busy webhook to={name}: another tool delivers there"));
                 return Ok(());
             };
             self.outbox.sweep(name)?;
+            self.outbox.forget_other_off(self.to)?;
             let listing = self.outbox.list(name, Lane::Queue)?;
             if listing.items.is_empty() {
                 return Ok(());
@@ -171,10 +195,9 @@ impl<'a> Route<'a> {
         }
     }
 
-    fn tell_of_strange(&self, strange: &[std::ffi::OsString]) {
-        let dir = self.outbox.dir_of(&self.to.name).join(Lane::Queue.as_str());
-        for name in strange {
-            self.log.error(&format!("WARNING: {} is not of the outbox: left alone", shown(dir.join(name))));
+    fn tell_of_strange(&self, strange: &[PathBuf]) {
+        for path in strange {
+            self.log.error(&format!("WARNING: {} is not of the outbox: left alone", shown(path)));
         }
     }
 

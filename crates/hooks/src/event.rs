@@ -79,7 +79,7 @@ impl Event {
     /// The same as another event: somebody wants it sent again.
     #[must_use]
     pub fn again(mut self) -> Self {
-        self.identity = std::array::from_fn(|_| fastrand::u8(..));
+        self.identity = fresh();
         self
     }
 
@@ -103,6 +103,18 @@ impl Event {
     pub fn id(&self, destination: &str) -> String {
         id(&[destination.as_bytes(), &self.identity])
     }
+}
+
+/// An id that no event has yet.
+pub fn fresh_id() -> String {
+    id(&[&fresh()])
+}
+
+/// What no other process has at any time.
+fn fresh() -> [u8; 32] {
+    let chance: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos().to_be_bytes();
+    digest(&[&chance, &std::process::id().to_be_bytes(), &now])
 }
 
 /// An id of the form of Standard Webhooks.

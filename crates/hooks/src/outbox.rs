@@ -13,7 +13,7 @@
 //! which the events came, whatever the clock did.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -30,7 +30,7 @@ use rec_core::{durable, small};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::event::{Event, id};
+use crate::event::{Event, fresh_id, id};
 use crate::profile;
 use crate::verdict::Tries;
 
@@ -107,7 +107,9 @@ pub struct Head {
 impl Head {
     /// For log lines: `event=… room=…`.
     pub fn shown(&self) -> String {
-        format!("event={} room={}", self.moment.map_or("-", Moment::as_str), self.room)
+        let moment = self.moment.map_or("-", Moment::as_str);
+        // Of a body that somebody gave there is no more to say.
+        if self.room.is_empty() { format!("event={moment}") } else { format!("event={moment} room={}", self.room) }
     }
 }
 
@@ -121,6 +123,19 @@ pub struct Letter {
 }
 
 impl Letter {
+    /// What a destination is told of an event.
+    pub fn of(to: &Destination, event: &Event) -> Self {
+        let head = Head {
+            id: event.id(&to.name),
+            moment: Some(event.moment),
+            created: event.at,
+            room: event.room_name.clone(),
+            session: event.session_id.clone(),
+            file: event.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
+        };
+        Self { head, body: (profile::format(to.profile).body)(event).to_string().into_bytes() }
+    }
+
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec(&self.head)?;
         bytes.push(b'\n');
@@ -181,7 +196,7 @@ impl Item {
         self.dir.join(format!("{}.event", self.name.stem))
     }
 
-    pub(crate) fn try_path(&self) -> PathBuf {
+    fn try_path(&self) -> PathBuf {
         self.dir.join(format!("{}.try", self.name.stem))
     }
 
@@ -267,7 +282,7 @@ pub struct Listing {
     /// What writers and removers that died have left.
     litter: Vec<PathBuf>,
     /// What is not ours.
-    pub strange: Vec<OsString>,
+    pub(crate) strange: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -303,22 +318,12 @@ impl<'a> Outbox<'a> {
 
     /// Puts an event into the queue of a destination, unless it is there. When this returns, it is on the disk.
     pub fn enqueue(&self, to: &Destination, event: &Event) -> Result<Enqueued> {
-        let head = Head {
-            id: event.id(&to.name),
-            moment: Some(event.moment),
-            created: event.at,
-            room: event.room_name.clone(),
-            session: event.session_id.clone(),
-            file: event.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
-        };
-        let body = (profile::format(to.profile).body)(event).to_string().into_bytes();
-        self.put(to, &Letter { head, body })
+        self.put(to, &Letter::of(to, event))
     }
 
     /// Puts a body into the queue of a destination as it is.
     pub fn enqueue_body(&self, to: &Destination, body: Vec<u8>, now: OffsetDateTime) -> Result<Enqueued> {
-        let chance: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
-        let id = id(&[to.name.as_bytes(), &body, &now.unix_timestamp_nanos().to_be_bytes(), &chance]);
+        let id = fresh_id();
         let head = Head { id, moment: None, created: now, room: String::new(), session: String::new(), file: None };
         self.put(to, &Letter { head, body })
     }
@@ -410,15 +415,34 @@ impl<'a> Outbox<'a> {
         gone(&path).map_err(|error| durable::failed("remove", &path, error))
     }
 
+    /// Forgets what the receiver at another URL has said.
+    pub(crate) fn forget_other_off(&self, to: &Destination) -> Result<()> {
+        if self.off_path(&to.name).exists() && self.off(to).is_none() {
+            self.switch_on(&to.name)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what tools that died have left, unless messages are just being delivered: then that is done there.
+    pub fn tidy(&self, destination: &str) -> Result<()> {
+        let lock = Lock::try_acquire(&self.lock_path(destination))?;
+        if lock.is_some() { self.sweep(destination) } else { Ok(()) }
+    }
+
+    pub(crate) fn lock_path(&self, destination: &str) -> PathBuf {
+        self.dir_of(destination).join("lock")
+    }
+
     /// Removes what tools that died have left. The caller holds the lock under which messages are delivered.
     pub(crate) fn sweep(&self, destination: &str) -> Result<()> {
+        let _ = fs::remove_file(durable::beside(&self.off_path(destination)));
         let lock = Lock::try_acquire(&self.dir_of(destination).join("enqueue.lock"))?;
         for lane in [Lane::Queue, Lane::Dead] {
             for path in self.list(destination, lane)?.litter {
                 let event = path.with_extension("event");
                 let unwritten = path.as_os_str().as_encoded_bytes().ends_with(b".event.tmp");
                 // Somebody who puts one in may just be writing it.
-                if (unwritten && lock.is_none()) || (!unwritten && event.exists()) {
+                if (unwritten && lock.is_none()) || (!unwritten && event.is_file()) {
                     continue;
                 }
                 let _ = fs::remove_file(path);
@@ -427,7 +451,7 @@ impl<'a> Outbox<'a> {
         Ok(())
     }
 
-    pub(crate) fn dir_of(&self, destination: &str) -> PathBuf {
+    fn dir_of(&self, destination: &str) -> PathBuf {
         self.config.spool_dir.join(destination)
     }
 
@@ -446,7 +470,7 @@ fn list(destination: &str, lane: Lane, dir: &Path) -> io::Result<Listing> {
         let entry = entry?;
         let file = entry.file_name();
         if !entry.file_type()?.is_file() {
-            listing.strange.push(file);
+            listing.strange.push(entry.path());
             continue;
         }
         match kind(&file) {
@@ -455,7 +479,7 @@ fn list(destination: &str, lane: Lane, dir: &Path) -> io::Result<Listing> {
             }
             Some(Kind::Try(name)) => tries.push(name),
             Some(Kind::Unwritten) => listing.litter.push(entry.path()),
-            None => listing.strange.push(file),
+            None => listing.strange.push(entry.path()),
         }
     }
     listing.items.sort_by(|a, b| a.name.cmp(&b.name));
@@ -511,4 +535,152 @@ fn make_dir(dir: &Path) -> Result<()> {
 
 fn url_hash(url: &str) -> String {
     id(&[url.as_bytes()]).replace("msg_", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rec_core::envfile;
+
+    fn config(spool: &Path) -> Config {
+        let text = format!(
+            "NOTION_TOKEN=t\nNOTION_DATABASE_ID=38c9ce7b60a48158aa2ad4923e46fb5b\nPUBLIC_BASE_URL='https://rec.example.com'\n\
+             RECORDINGS_ROOT=/r\nSPOOL_DIR='{}'\nWEBHOOKS='reflector standard'\n\
+             WEBHOOK_REFLECTOR_URL='https://a.example.com'\nWEBHOOK_STANDARD_URL='https://b.example.com'\n",
+            spool.display()
+        );
+        let path = Path::new("F");
+        Config::from_entries(path, &envfile::parse(path, text.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn event() -> Event {
+        Event::trial(Moment::Recorded, "room", "https://rec.example.com", OffsetDateTime::now_utc())
+    }
+
+    fn names(listing: &Listing) -> Vec<&str> {
+        listing.items.iter().map(|item| item.name.stem.as_str()).collect()
+    }
+
+    #[test]
+    fn an_event_is_put_in_once_a_destination_and_its_body_stays_as_it_is() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(scratch.path());
+        let outbox = Outbox::new(&config);
+        let event = event();
+        let mut bodies = Vec::new();
+        for to in &config.webhooks {
+            let first = outbox.enqueue(to, &event).unwrap();
+            assert_eq!(outbox.enqueue(to, &event).unwrap(), Enqueued::Already(first.id().to_owned()));
+            let listing = outbox.list(&to.name, Lane::Queue).unwrap();
+            let [item] = &listing.items[..] else { panic!("{listing:?}") };
+            let letter = item.read().unwrap().unwrap();
+            assert_eq!((letter.head.id.as_str(), first.id()), (item.name.id(), item.name.id()));
+            assert_eq!(letter.body, Letter::of(to, &event).body);
+            bodies.push(letter.body);
+        }
+        assert_ne!(bodies[0], bodies[1]);
+        assert_eq!(outbox.destinations().unwrap(), ["reflector", "standard"]);
+    }
+
+    #[test]
+    fn what_comes_later_is_behind_whatever_the_clock_says() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(scratch.path());
+        let (outbox, to) = (Outbox::new(&config), &config.webhooks[0]);
+        let queue = scratch.path().join("reflector/queue");
+        make_dir(&queue).unwrap();
+        // Of a clock that was in another century.
+        let early = format!("09999999999999999998-msg_{:032x}", 1);
+        fs::write(queue.join(format!("{early}.event")), "").unwrap();
+        let ids: Vec<_> = (0..3).map(|_| outbox.enqueue(to, &event()).unwrap().id().to_owned()).collect();
+        let listing = outbox.list("reflector", Lane::Queue).unwrap();
+        let wanted = [
+            early,
+            format!("09999999999999999999-{}", ids[0]),
+            format!("10000000000000000000-{}", ids[1]),
+            format!("10000000000000000001-{}", ids[2]),
+        ];
+        assert_eq!(names(&listing), wanted);
+    }
+
+    #[test]
+    fn what_the_dead_left_is_swept_and_what_is_not_ours_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(scratch.path());
+        let (outbox, to) = (Outbox::new(&config), &config.webhooks[0]);
+        outbox.enqueue(to, &event()).unwrap();
+        let item = outbox.list("reflector", Lane::Queue).unwrap().items.remove(0);
+        item.note(&Tries::none()).unwrap();
+        let dir = scratch.path().join("reflector");
+        let gone = format!("00000000000000000001-msg_{:032x}", 1);
+        for litter in [
+            format!("queue/{gone}.try"),
+            format!("queue/{gone}.try.tmp"),
+            format!("queue/{gone}.event.tmp"),
+            format!("dead/{gone}.try"),
+            "off.tmp".to_owned(),
+        ] {
+            fs::write(dir.join(litter), "").unwrap();
+        }
+        let strange = [
+            "queue/README".to_owned(),
+            format!("queue/{gone}.event.bak"),
+            format!("queue/1-msg_{:032x}.event", 1),
+            "queue/00000000000000000001-msg_x.event".to_owned(),
+        ];
+        for name in &strange {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        fs::create_dir(dir.join(format!("queue/{gone}.event"))).unwrap();
+        let listing = outbox.list("reflector", Lane::Queue).unwrap();
+        assert_eq!((names(&listing).len(), listing.strange.len()), (1, 5), "{listing:?}");
+        // Somebody may just be writing an event.
+        let busy = Lock::try_acquire(&dir.join("enqueue.lock")).unwrap();
+        outbox.tidy("reflector").unwrap();
+        assert!(dir.join(format!("queue/{gone}.event.tmp")).exists());
+        drop(busy);
+        outbox.tidy("reflector").unwrap();
+        let listing = outbox.list("reflector", Lane::Queue).unwrap();
+        assert!(listing.litter.is_empty() && listing.strange.len() == 5, "{listing:?}");
+        assert!(outbox.list("reflector", Lane::Dead).unwrap().is_empty() && !dir.join("off.tmp").exists());
+        assert!(item.path().exists() && item.try_path().exists());
+    }
+
+    #[test]
+    fn an_event_is_buried_with_the_reason_and_revived_without_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(scratch.path());
+        let outbox = Outbox::new(&config);
+        outbox.enqueue(&config.webhooks[0], &event()).unwrap();
+        let queued = outbox.list("reflector", Lane::Queue).unwrap().items.remove(0);
+        let tries = Tries { tries: 10, reason: "no".into(), ..Tries::none() };
+        queued.note(&tries).unwrap();
+        queued.bury(&tries).unwrap();
+        assert!(outbox.list("reflector", Lane::Queue).unwrap().is_empty());
+        let dead = outbox.list("reflector", Lane::Dead).unwrap().items.remove(0);
+        assert_eq!(dead.tries(), Some(tries));
+        assert_eq!(outbox.find(&dead.name.id()[4..9]).unwrap().len(), 1);
+        assert!(dead.revive().unwrap() && !dead.revive().unwrap());
+        let queued = outbox.list("reflector", Lane::Queue).unwrap().items.remove(0);
+        assert_eq!(queued.tries(), None);
+        assert!(queued.read().unwrap().is_some() && outbox.list("reflector", Lane::Dead).unwrap().is_empty());
+        assert!(queued.remove().unwrap() && !queued.remove().unwrap() && queued.read().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_destination_that_is_off_is_so_for_its_url_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(scratch.path());
+        let outbox = Outbox::new(&config);
+        let to = &config.webhooks[0];
+        outbox.enqueue(to, &event()).unwrap();
+        outbox.switch_off(to, "answered 410", OffsetDateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(outbox.off(to).unwrap().reason, "answered 410");
+        let moved = Destination { url: "https://c.example.com".into(), ..to.clone() };
+        assert_eq!(outbox.off(&moved), None);
+        outbox.forget_other_off(to).unwrap();
+        assert!(outbox.off(to).is_some());
+        outbox.forget_other_off(&moved).unwrap();
+        assert!(outbox.off(to).is_none() && !outbox.switch_on("reflector").unwrap());
+    }
 }

@@ -166,7 +166,7 @@ pub fn decide(reply: Result<&Reply, &str>, before: &Tries, now: OffsetDateTime, 
 }
 
 /// What the receiver said, for people, with a hint at what may be wrong.
-fn said(reply: &Reply) -> String {
+pub(crate) fn said(reply: &Reply) -> String {
     let mut text = format!("answered {}", reply.status);
     let body = shortened(&reply.body);
     if !body.is_empty() {

@@ -22,7 +22,7 @@ pub const KEYS: &[Key] = &[
     required("PUBLIC_BASE_URL", "the URL under which Caddy serves RECORDINGS_ROOT"),
     required("RECORDINGS_ROOT", "the directory that Jibri records into, one directory a recording"),
     optional("NOTION_NAME_PREFIX", None, "put before the room in the title of a Notion page"),
-    optional("LOG_DIR", Some("/var/log/jitsi-recording-pipeline"), "the directory of finalize.log and hls-worker.log"),
+    optional("LOG_DIR", Some("/var/log/jitsi-recording-pipeline"), "the directory of the tools' logs"),
     optional("PUBLIC_URL_AUTH", None, "user:password@, put into the https URLs that Notion gets (not recommended)")
         .secret(),
     optional("LOCK_DIR", Some("/var/lock/jitsi-recording-pipeline"), "the directory of hls-worker.lock"),
