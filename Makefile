@@ -15,9 +15,11 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-hook rec-url
 PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
+GUIDES = webhooks-optilearn.md webhooks-reflector.md
+EXAMPLES = etc/recording-pipeline.env.example etc/systemd/rec-hook.service etc/systemd/rec-hook.timer cron.d/jitsi-hls-worker cron.d/rec-hook
 SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls install uninstall clean
+.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
@@ -25,6 +27,7 @@ help:
 	@echo 'make check          formatting, clippy, man pages, shell scripts, and all tests'
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
+	@echo 'make soak-hooks     deliver webhooks through failures and sudden deaths (EVENTS=1000 KILLS=200 SEED=)'
 	@echo 'make all            build the tools for installation'
 	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall      remove what make install put there'
@@ -68,10 +71,16 @@ bench-hls:
 	@sh tests/needs.sh ffmpeg ffprobe taskset
 	$(CARGO) bench --locked -p pipeline-tests --bench hls -- $(CLIPS)
 
+# EVENTS=1000 KILLS=200 SEED=7, of which a run prints what it took.
+soak-hooks:
+	@sh tests/needs.sh cargo
+	SOAK_EVENTS='$(EVENTS)' SOAK_KILLS='$(KILLS)' SOAK_SEED='$(SEED)' \
+		$(CARGO) test --quiet --locked -p pipeline-tests --test soak
+
 # Set NOBUILD=1 to install what an earlier `make all` has built.
 install:
 	$(if $(NOBUILD),,$(CARGO) build --release --locked --workspace --bins)
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)/examples" \
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)/docs" "$(DESTDIR)$(DOCDIR)/examples" \
 		"$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)"
 	for tool in $(TOOLS); do \
 		$(INSTALL) -m 755 "$(BUILD)/$$tool" "$(DESTDIR)$(BINDIR)/$$tool" && \
@@ -84,7 +93,8 @@ install:
 		$(INSTALL) -m 644 man/$$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page" || exit 1; \
 	done
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT "$(DESTDIR)$(DOCDIR)"
-	$(INSTALL) -m 644 etc/recording-pipeline.env.example cron.d/jitsi-hls-worker "$(DESTDIR)$(DOCDIR)/examples"
+	$(INSTALL) -m 644 $(GUIDES:%=docs/%) "$(DESTDIR)$(DOCDIR)/docs"
+	$(INSTALL) -m 644 $(EXAMPLES) "$(DESTDIR)$(DOCDIR)/examples"
 
 uninstall:
 	for tool in $(TOOLS); do \
@@ -93,10 +103,10 @@ uninstall:
 	done
 	for page in $(PAGES); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page"; done
 	for file in README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT \
-		examples/recording-pipeline.env.example examples/jitsi-hls-worker; do \
+		$(GUIDES:%=docs/%) $(addprefix examples/,$(notdir $(EXAMPLES))); do \
 		rm -f "$(DESTDIR)$(DOCDIR)/$$file"; \
 	done
-	-rmdir "$(DESTDIR)$(DOCDIR)/examples" "$(DESTDIR)$(DOCDIR)"
+	-rmdir "$(DESTDIR)$(DOCDIR)/docs" "$(DESTDIR)$(DOCDIR)/examples" "$(DESTDIR)$(DOCDIR)"
 
 clean:
 	$(CARGO) clean

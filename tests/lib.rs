@@ -21,6 +21,7 @@ pub mod processes;
 pub mod receivers;
 pub mod rooms;
 pub mod scripts;
+pub mod soak;
 pub mod tls;
 
 use std::ffi::OsStr;

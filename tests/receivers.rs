@@ -121,6 +121,11 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where its application listens: the whole URL.
     pub fn endpoint(&self) -> String {
         format!("{}{}", self.url(), lock(&self.shared).app.path())
@@ -264,6 +269,17 @@ fn serve(stream: &TcpStream, shared: &Mutex<State>) -> io::Result<()> {
         if failure == Some(Failure::Silence) {
             reader.wait_for_the_end();
         }
+        if failure == Some(Failure::Endless) {
+            let mut stream = stream;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nX-Slow: ")?;
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        }
+        if let Some(Failure::Garbage(bytes)) = failure {
+            let mut stream = stream;
+            stream.write_all(bytes)?;
+        }
         end(shared, number, answer.as_ref().map(|reply| reply.status));
         let Some(mut reply) = answer else { return Ok(()) };
         if failure == Some(Failure::Truncated) {
@@ -316,7 +332,7 @@ fn answer(shared: &Mutex<State>, number: usize, request: &Request, failure: Opti
         Some(Failure::With(status, name, value)) => {
             Some(Reply { headers: vec![((*name).to_owned(), value.clone())], ..plain(*status) })
         }
-        Some(Failure::Close | Failure::Silence) => None,
+        Some(Failure::Close | Failure::Silence | Failure::Endless | Failure::Garbage(_)) => None,
         Some(Failure::CloseAfter) => {
             ask();
             None

@@ -1,5 +1,6 @@
-//! `make bench`: what finalize costs against the bash way of doing it, and what an idle worker costs against `find`. Both sides of
-//! a ratio run in turn, in one run of the benchmark; the machine's noise hits both.
+//! `make bench`: what finalize costs against the bash way of doing it, what an idle worker costs against `find`, and what a look
+//! into an empty spool of webhooks costs. Both sides of a ratio run in turn, in one run of the benchmark; the machine's noise
+//! hits both.
 
 #![allow(
     clippy::print_stdout,
@@ -12,6 +13,8 @@ use std::path::Path;
 use std::process::Command;
 
 use pipeline_tests::Bench;
+use pipeline_tests::outbox::{SECRET, body_of};
+use pipeline_tests::receivers::Receiver;
 
 use cost::{Cost, cost};
 
@@ -27,6 +30,7 @@ fn main() {
     println!("{:<46} {:>12} {:>12} {:>7} {:>7}", "CPU, median", "ours", "theirs", "ratio", "goal");
     finalize();
     idle_worker();
+    idle_flush();
 }
 
 /// `jitsi-finalize` on a fresh recording, against bash with find, jq and curl.
@@ -73,6 +77,20 @@ fn idle_worker() {
     #[expect(clippy::cast_precision_loss, reason = "kilobytes")]
     let peak = ours.iter().map(|cost| cost.peak).max().unwrap_or(0) as f64 / 1024.0;
     println!("{:<46} {peak:>9.1} MB {:>12} {:>7} {:>7}", "idle worker, peak memory", "", "", "30 MB");
+}
+
+/// `rec-hook flush` where nothing waits.
+fn idle_flush() {
+    let mut bench = Bench::new();
+    let receiver = Receiver::reflector(SECRET);
+    receiver.know_room("Room-1");
+    bench.tell("reflector", &receiver.url());
+    bench.send("reflector", &body_of("Room-1", 0)).exits(0);
+    receiver.forget();
+    let ours: Vec<_> = (0..=ROUNDS).map(|_| cost(bench.command("rec-hook").arg("flush"))).skip(1).collect();
+    assert_eq!(receiver.connections(), 0, "an empty spool is no reason to call anybody");
+    let cpu = median(ours.iter().map(|cost| cost.cpu.as_secs_f64() * 1000.0));
+    println!("{:<46} {cpu:>9.1} ms {:>12} {:>7} {:>7}", "rec-hook flush, nothing waits", "", "", "5 ms");
 }
 
 /// Copies a published room: its files, and those of its `v0`.

@@ -163,7 +163,7 @@ fn every_link_and_every_source_file_that_the_guides_name_exists() {
             let name = name.strip_prefix("core/").map_or(name.to_owned(), |name| format!("crates/core/src/{name}"));
             assert!(files.iter().any(|file| file.ends_with(&format!("/{name}"))), "{guide}: {name}");
         }
-        let ours = ["crates/", "tests/", "etc/", "man/", "cron.d/"];
+        let ours = ["crates/", "tests/", "etc/", "man/", "cron.d/", "docs/"];
         let paths = code_spans(&text).filter(|span| ours.iter().any(|top| span.starts_with(top)));
         for path in paths.filter(|path| !path.contains(['*', ' '])) {
             assert!(repository().join(path).exists(), "{guide}: {path}");
@@ -198,8 +198,11 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn guides() -> [String; 4] {
-    ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/README.md"].map(ToOwned::to_owned)
+fn guides() -> Vec<String> {
+    let pages = pipeline_tests::listing(&repository().join("docs"));
+    let pages = pages.iter().map(|page| format!("docs/{}", page.to_str().unwrap()));
+    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/README.md"].map(ToOwned::to_owned);
+    others.into_iter().chain(pages).collect()
 }
 
 fn pages() -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use pipeline_tests::{binary, files_below, run};
 
-const INSTALLED: [&str; 34] = [
+const INSTALLED: [&str; 39] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
@@ -21,7 +21,12 @@ const INSTALLED: [&str; 34] = [
     "share/doc/jitsi-recording-pipeline/LICENSE-APACHE",
     "share/doc/jitsi-recording-pipeline/LICENSE-MIT",
     "share/doc/jitsi-recording-pipeline/README.md",
+    "share/doc/jitsi-recording-pipeline/docs/webhooks-optilearn.md",
+    "share/doc/jitsi-recording-pipeline/docs/webhooks-reflector.md",
     "share/doc/jitsi-recording-pipeline/examples/jitsi-hls-worker",
+    "share/doc/jitsi-recording-pipeline/examples/rec-hook",
+    "share/doc/jitsi-recording-pipeline/examples/rec-hook.service",
+    "share/doc/jitsi-recording-pipeline/examples/rec-hook.timer",
     "share/doc/jitsi-recording-pipeline/examples/recording-pipeline.env.example",
     "share/fish/vendor_completions.d/jitsi-finalize.fish",
     "share/fish/vendor_completions.d/jitsi-hls-worker.fish",

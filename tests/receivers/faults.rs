@@ -17,6 +17,10 @@ pub enum Failure {
     CloseAfter,
     /// Nothing is answered for as long as the client waits.
     Silence,
+    /// An answer of which a byte comes now and then, for as long as the client listens.
+    Endless,
+    /// These bytes, and the connection is closed.
+    Garbage(&'static [u8]),
     /// A good answer of so many bytes.
     Huge(usize),
     /// A good answer, in the middle of which the connection is closed.

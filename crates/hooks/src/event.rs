@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rec_core::config::Config;
 use rec_core::recording::Room;
 use rec_core::state::{Moment, Recording};
-use rec_core::{metadata, mp4};
+use rec_core::{metadata, mp4, small};
 use sha2::{Digest as _, Sha256};
 use time::format_description::FormatItem;
 use time::macros::format_description;
@@ -20,6 +20,12 @@ const TIMESTAMP: &[FormatItem<'_>] =
 
 /// How Jibri ends the name of an MP4: `_2026-11-20-10-00-00`.
 const STAMP: &[u8] = b"_0000-00-00-00-00-00";
+
+/// Bytes of a name or a reason: any participant may have a say in what `metadata.json` holds.
+const LONGEST: usize = 1000;
+
+/// A playlist of a day in segments of two seconds is smaller.
+const LARGEST_PLAYLIST: u64 = 8 << 20;
 
 /// What happened to a recording.
 #[derive(Clone, Debug)]
@@ -64,14 +70,18 @@ impl Event {
             moment,
             identity: identity(room, recording, moment),
             room_name: metadata::room(&room.dir)
+                .filter(fits)
                 .or_else(|| mp4.and_then(before_stamp))
                 .or_else(own_name)
                 .unwrap_or_default(),
-            session_id: metadata::session(&room.dir).or_else(own_name).unwrap_or_default(),
+            session_id: metadata::session(&room.dir).filter(fits).or_else(own_name).unwrap_or_default(),
+            seconds: mp4.and_then(|mp4| seconds_of_mp4(&dir.join(mp4))).or_else(|| match moment {
+                Moment::Published => seconds_of_hls(file.as_ref()?),
+                Moment::Recorded | Moment::Failed => None,
+            }),
             file,
             url,
-            seconds: mp4.and_then(|mp4| seconds(&dir.join(mp4))),
-            reason: if moment == Moment::Failed { recording.error.clone().or_else(damage) } else { None },
+            reason: if moment == Moment::Failed { recording.error.clone().or_else(damage).map(cut) } else { None },
             at: now,
         }
     }
@@ -168,11 +178,40 @@ fn before_stamp(name: &OsStr) -> Option<String> {
     stamp.iter().zip(STAMP).all(fits).then(|| String::from_utf8_lossy(room).into_owned())
 }
 
-/// Whole seconds of playing time, where the MP4's index tells it.
-fn seconds(mp4: &Path) -> Option<u64> {
-    let told = mp4::seconds(&mut File::open(mp4).ok()?).ok()??;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a playing time is small and positive")]
-    Some(told.round() as u64)
+#[expect(clippy::ptr_arg, reason = "Option::filter calls it so")]
+fn fits(name: &String) -> bool {
+    name.len() <= LONGEST
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().find(|(at, _)| *at >= LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+/// Playing time, where the MP4's index tells it.
+fn seconds_of_mp4(mp4: &Path) -> Option<u64> {
+    mp4::seconds(&mut File::open(mp4).ok()?).ok()?.map(whole)
+}
+
+/// Playing time of HLS whose MP4 is gone: that of the first rendition's segments.
+fn seconds_of_hls(master: &Path) -> Option<u64> {
+    let read = |path: &Path| String::from_utf8(small::read(path, LARGEST_PLAYLIST).ok()?).ok();
+    let text = read(master)?;
+    let rendition = text.lines().find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    // Only ours, which lie beside it or below.
+    if !Path::new(rendition).components().all(|part| matches!(part, Component::Normal(_))) {
+        return None;
+    }
+    let text = read(&master.with_file_name(rendition))?;
+    let lengths = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next()?.parse::<f64>().ok());
+    Some(lengths.sum::<f64>()).filter(|seconds| *seconds > 0.0).map(whole)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a playing time is small and positive")]
+fn whole(seconds: f64) -> u64 {
+    seconds.round() as u64
 }
 
 #[cfg(test)]
@@ -238,6 +277,41 @@ mod tests {
         let metadata = r#"{"meeting_url":"https://meet.example.org/t/Daily?jwt=hunter2","sessionId":"clx9"}"#;
         fs::write(dir.join("metadata.json"), metadata).unwrap();
         assert_eq!(names("daily_standup_2026-11-20-10-00-00.mp4"), pair("Daily", "clx9"));
+    }
+
+    #[test]
+    fn a_name_or_a_reason_that_is_endless_is_not_passed_on() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = scratch.path().join("qwerty");
+        fs::create_dir(&dir).unwrap();
+        let (config, room) = (config(scratch.path()), Room::below_root(dir.clone()));
+        let long = "x".repeat(LONGEST + 1);
+        let metadata = format!(r#"{{"meeting_url":"https://meet.example.org/{long}","sessionId":"{long}"}}"#);
+        fs::write(dir.join("metadata.json"), metadata).unwrap();
+        let mut recording = recording("m.mp4");
+        recording.error = Some("é".repeat(LONGEST));
+        let event = Event::of(&config, &room, &recording, Moment::Failed, NOW);
+        assert_eq!((event.room_name.as_str(), event.session_id.as_str()), ("qwerty", "qwerty"));
+        assert_eq!(event.reason, Some(format!("{}…", "é".repeat(LONGEST / 2))));
+    }
+
+    #[test]
+    fn what_is_published_is_as_long_as_its_hls_where_the_mp4_is_gone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = scratch.path().join("r");
+        fs::create_dir_all(dir.join("v0/480p")).unwrap();
+        let (config, room) = (config(scratch.path()), Room::below_root(dir.clone()));
+        let seconds = |rendition: &str, moment| {
+            let master = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{rendition}\n");
+            fs::write(dir.join("v0/master.m3u8"), master).unwrap();
+            Event::of(&config, &room, &recording("m.mp4"), moment, NOW).seconds
+        };
+        fs::write(dir.join("v0/480p/i.m3u8"), "#EXTM3U\n#EXTINF:6.006,\na.ts\n#EXTINF:4.600,\nb.ts\n").unwrap();
+        fs::write(dir.join("elsewhere.m3u8"), "#EXTINF:9,\n").unwrap();
+        assert_eq!(seconds("480p/i.m3u8", Moment::Published), Some(11));
+        assert_eq!(seconds("480p/i.m3u8", Moment::Recorded), None);
+        assert_eq!(seconds("../elsewhere.m3u8", Moment::Published), None);
+        assert_eq!(seconds("480p/none.m3u8", Moment::Published), None);
     }
 
     #[test]

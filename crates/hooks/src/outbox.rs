@@ -20,7 +20,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rec_core::config::{Config, Destination};
 use rec_core::deadline::Deadline;
 use rec_core::lock::Lock;
@@ -28,9 +28,10 @@ use rec_core::state::Moment;
 use rec_core::text::shown;
 use rec_core::{durable, small};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use crate::event::{Event, fresh_id, id};
+use crate::event::{Event, fresh_id, hex, id};
 use crate::profile;
 use crate::verdict::Tries;
 
@@ -137,17 +138,37 @@ impl Letter {
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(&self.head)?;
+        let mut bytes = serde_json::to_vec(&FirstLine { head: self.head.clone(), sha256: Some(sha256(&self.body)) })?;
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);
         Ok(bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let head = serde_json::from_slice(&bytes[..end]).ok()?;
-        Some(Self { head, body: bytes[end + 1..].to_vec() })
+    /// The error says what is wrong.
+    fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
+        let not_ours = "its first line is not ours";
+        let end = bytes.iter().position(|byte| *byte == b'\n').ok_or(not_ours)?;
+        let FirstLine { head, sha256: wanted } = serde_json::from_slice(&bytes[..end]).map_err(|_| not_ours)?;
+        let body = bytes[end + 1..].to_vec();
+        if wanted.is_some_and(|wanted| wanted != sha256(&body)) {
+            return Err("its body is not what was put in");
+        }
+        Ok(Self { head, body })
     }
+}
+
+/// The first line of an event's file.
+#[derive(Serialize, Deserialize)]
+struct FirstLine {
+    #[serde(flatten)]
+    head: Head,
+    /// Of the body: what a bad disk, or an editor, made of it is nobody's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+fn sha256(body: &[u8]) -> String {
+    hex(&Sha256::digest(body))
 }
 
 /// The name of an event in the outbox.
@@ -211,7 +232,7 @@ impl Item {
         match small::read(&path, LARGEST_HEAD + LARGEST_BODY) {
             Ok(bytes) => {
                 let letter = Letter::parse(&bytes);
-                letter.map(Some).with_context(|| format!("{} is damaged: its first line is not ours", shown(&path)))
+                letter.map(Some).map_err(|why| anyhow!("{} is damaged: {why}", shown(&path)))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("read {}", shown(&path))),
@@ -383,17 +404,22 @@ impl<'a> Outbox<'a> {
         Ok(names)
     }
 
-    /// The events whose id begins so, with or without `msg_`, of any destination.
-    pub fn find(&self, beginning: &str) -> Result<Vec<Item>> {
-        let wanted = beginning.strip_prefix("msg_").unwrap_or(beginning).to_ascii_lowercase();
-        let mut found = Vec::new();
+    /// For each beginning of an id, with or without `msg_`, the events that have it, of any destination.
+    pub fn find(&self, beginnings: &[String]) -> Result<Vec<Vec<Item>>> {
+        let mut all = Vec::new();
         for destination in self.destinations()? {
             for lane in [Lane::Queue, Lane::Dead] {
-                let items = self.list(&destination, lane)?.items;
-                found.extend(items.into_iter().filter(|item| item.name.id()["msg_".len()..].starts_with(&wanted)));
+                all.append(&mut self.list(&destination, lane)?.items);
             }
         }
-        Ok(found)
+        all.sort_by(|a, b| a.name.id().cmp(b.name.id()));
+        let found = |beginning: &String| {
+            let wanted = beginning.strip_prefix("msg_").unwrap_or(beginning).to_ascii_lowercase();
+            let wanted = format!("msg_{wanted}");
+            let first = all.partition_point(|item| item.name.id() < wanted.as_str());
+            all[first..].iter().take_while(|item| item.name.id().starts_with(&wanted)).cloned().collect()
+        };
+        Ok(beginnings.iter().map(found).collect())
     }
 
     /// Why nothing is sent to a destination, if that is so for the URL that it has now.
@@ -659,7 +685,8 @@ mod tests {
         assert!(outbox.list("reflector", Lane::Queue).unwrap().is_empty());
         let dead = outbox.list("reflector", Lane::Dead).unwrap().items.remove(0);
         assert_eq!(dead.tries(), Some(tries));
-        assert_eq!(outbox.find(&dead.name.id()[4..9]).unwrap().len(), 1);
+        let beginnings = [dead.name.id()[4..9].to_owned(), dead.name.id().to_owned(), "x".to_owned()];
+        assert_eq!(outbox.find(&beginnings).unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 0]);
         assert!(dead.revive().unwrap() && !dead.revive().unwrap());
         let queued = outbox.list("reflector", Lane::Queue).unwrap().items.remove(0);
         assert_eq!(queued.tries(), None);

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_profile_has_its_form() {
-        for (profile, ..) in HookProfile::ALL {
+        for profile in HookProfile::ALL {
             assert_eq!(format(profile).profile, profile);
         }
     }

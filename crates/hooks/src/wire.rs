@@ -55,7 +55,9 @@ pub(crate) fn post(
     loop {
         match arrival.recv_timeout(STOP_CHECK) {
             Ok(Ok(mut reply)) => {
-                reply.body = reply.body.replace(secret.expose(), "***");
+                for text in [Some(&mut reply.body), reply.location.as_mut()].into_iter().flatten() {
+                    *text = text.replace(secret.expose(), "***");
+                }
                 return Ok(reply);
             }
             Ok(Err(error)) => return Err(Failure::NoAnswer(why(&error, limit))),

@@ -15,7 +15,7 @@ fn moment() -> impl TypedValueParser<Value = Moment> {
 }
 
 fn profile() -> impl TypedValueParser<Value = HookProfile> {
-    PossibleValuesParser::new(HookProfile::ALL.map(|row| row.0.as_str())).try_map(|name| name.parse())
+    PossibleValuesParser::new(HookProfile::ALL.map(HookProfile::as_str)).try_map(|name| name.parse())
 }
 
 /// Send, list and mend the signed webhooks of recordings

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rec_core::log::say;
 use rec_core::state::Moment;
 use rec_core::text::{one_line, shown};
@@ -57,7 +57,7 @@ pub(crate) fn ls(tool: &Tool<'_>, args: &Ls) -> Result<End> {
 pub(crate) fn show(tool: &Tool<'_>, args: &Show) -> Result<End> {
     let outbox = Outbox::new(&tool.config);
     let mut out = io::stdout().lock();
-    for item in found(&outbox, &args.id)? {
+    for item in found(&outbox, std::slice::from_ref(&args.id))? {
         let row = Row::of(&item, &state(tool, &outbox, &item.destination));
         for (key, value) in row.pairs() {
             writeln!(out, "{key}: {value}")?;
@@ -82,24 +82,23 @@ pub(crate) fn show(tool: &Tool<'_>, args: &Show) -> Result<End> {
     Ok(End::Done)
 }
 
-/// The event that an id or its beginning means; in both directories, if it is in both.
-pub(crate) fn found(outbox: &Outbox<'_>, beginning: &str) -> Result<Vec<Item>> {
-    let items = outbox.find(beginning)?;
-    let mut ids: Vec<&str> = items.iter().map(|item| item.name.id()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let beginning = one_line(beginning);
-    match ids[..] {
-        [_] => Ok(items),
-        [] => {
-            Err(End::Failed
-                .because(format!("{beginning}: no such event: rec-hook ls and rec-hook ls --dead list them")))
+/// The events that ids or their beginnings mean, each in both directories if it is in both; none, if one of them means none.
+pub(crate) fn found(outbox: &Outbox<'_>, beginnings: &[String]) -> Result<Vec<Item>> {
+    let found = outbox.find(beginnings)?;
+    for (beginning, items) in beginnings.iter().zip(&found) {
+        let mut ids: Vec<&str> = items.iter().map(|item| item.name.id()).collect();
+        ids.dedup();
+        let beginning = one_line(beginning);
+        match ids[..] {
+            [_] => {}
+            [] => bail!("{beginning}: no such event: rec-hook ls and rec-hook ls --dead list them"),
+            [first, second, ..] => bail!(
+                "{beginning} begins the ids of {} events, {first} and {second} among them: write more of it",
+                ids.len()
+            ),
         }
-        [first, second, ..] => Err(End::Failed.because(format!(
-            "{beginning} begins the ids of {} events, {first} and {second} among them: write more of it",
-            ids.len()
-        ))),
     }
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The named destinations, of those that are configured or have something in the outbox; none named: all.

@@ -22,7 +22,7 @@ pub(crate) fn retry(tool: &Tool<'_>, args: &Retry) -> Result<End> {
         }
         (items, destinations)
     } else {
-        let items = all_found(&outbox, &args.ids)?;
+        let items = found(&outbox, &args.ids)?;
         let mut destinations: Vec<String> = items.iter().map(|item| item.destination.clone()).collect();
         destinations.dedup();
         (items, destinations)
@@ -55,7 +55,7 @@ pub(crate) fn retry(tool: &Tool<'_>, args: &Retry) -> Result<End> {
 
 pub(crate) fn drop(tool: &Tool<'_>, args: &Drop) -> Result<End> {
     let outbox = Outbox::new(&tool.config);
-    let items = all_found(&outbox, &args.ids)?;
+    let items = found(&outbox, &args.ids)?;
     let log = tool.log(args.dry_run);
     for item in &items {
         if args.dry_run {
@@ -72,15 +72,6 @@ pub(crate) fn drop(tool: &Tool<'_>, args: &Drop) -> Result<End> {
         tidy(&outbox, &items, &log);
     }
     Ok(End::Done)
-}
-
-/// Each id's event, or none at all.
-fn all_found(outbox: &Outbox<'_>, ids: &[String]) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    for id in ids {
-        items.extend(found(outbox, id)?);
-    }
-    Ok(items)
 }
 
 fn named(item: &Item) -> String {

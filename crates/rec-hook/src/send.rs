@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rec_core::adopt;
 use rec_core::config::{Config, Destination};
 use rec_core::deadline::Deadline;
@@ -126,7 +126,7 @@ fn events(config: &Config, dir: &Path, moment: Moment, now: OffsetDateTime) -> R
             Moment::Published => "there is no HLS; --event recorded tells of an MP4",
             Moment::Failed => "there is no recording",
         };
-        return Err(End::Failed.because(format!("{}: nothing to send: {what}", shown(dir))));
+        bail!("{}: nothing to send: {what}", shown(dir));
     }
     Ok(events)
 }

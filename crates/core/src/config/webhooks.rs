@@ -52,33 +52,41 @@ pub enum HookProfile {
 }
 
 impl HookProfile {
-    /// Every profile, with its name, the path behind the configured URL, and what its destinations are told by default.
-    pub const ALL: [(Self, &str, &str, Moment); 3] = [
-        (Self::Reflector, "reflector", "/v1/jibri/recording-complete", Moment::Recorded),
-        (Self::Optilearn, "optilearn", "/api/webhooks/jitsi-recording", Moment::Published),
-        (Self::Standard, "standard", "", Moment::Published),
-    ];
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Reflector, Self::Optilearn, Self::Standard];
 
     /// Its name in settings.
     pub fn as_str(self) -> &'static str {
-        self.row().1
+        self.settings().name
     }
 
-    fn row(self) -> (Self, &'static str, &'static str, Moment) {
-        let [reflector, optilearn, standard] = Self::ALL;
+    /// What its settings mean; the form of its messages is no matter of the configuration.
+    fn settings(self) -> Settings {
         match self {
-            Self::Reflector => reflector,
-            Self::Optilearn => optilearn,
-            Self::Standard => standard,
+            Self::Reflector => {
+                Settings { name: "reflector", path: "/v1/jibri/recording-complete", on: Moment::Recorded }
+            }
+            Self::Optilearn => {
+                Settings { name: "optilearn", path: "/api/webhooks/jitsi-recording", on: Moment::Published }
+            }
+            Self::Standard => Settings { name: "standard", path: "", on: Moment::Published },
         }
     }
+}
+
+struct Settings {
+    name: &'static str,
+    /// What is put behind the configured URL; nothing where that is the receiver's own.
+    path: &'static str,
+    /// What its destinations are told by default.
+    on: Moment,
 }
 
 impl std::str::FromStr for HookProfile {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|row| row.1 == name).map(|row| row.0);
+        let found = Self::ALL.into_iter().find(|profile| profile.as_str() == name);
         found.ok_or_else(|| "is none of reflector, optilearn, standard: write one of them".to_owned())
     }
 }
@@ -138,7 +146,7 @@ fn destination(take: &mut Take<'_>, name: String) -> Destination {
         );
     }
     let secret = secret(take, &name);
-    let on = take.parsed_if_set(&key(&name, "ON"), moment).unwrap_or(profile.row().3);
+    let on = take.parsed_if_set(&key(&name, "ON"), moment).unwrap_or(profile.settings().on);
     Destination { name, profile, url: url.unwrap_or_default(), secret, on }
 }
 
@@ -194,7 +202,7 @@ fn url(text: &str, profile: HookProfile, insecure: bool) -> Result<String, Strin
                 .to_owned(),
         );
     }
-    Ok(match profile.row().2 {
+    Ok(match profile.settings().path {
         "" => text.to_owned(),
         path => checked + path,
     })
