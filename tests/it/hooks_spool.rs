@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pipeline_tests::disk::SmallDisk;
+use pipeline_tests::jibri::{give, room_of_user, run_as_user};
 use pipeline_tests::outbox::{Queued, SECRET, body_of, feed, lying_in};
 use pipeline_tests::processes::{can_trace, start, traced};
 use pipeline_tests::receivers::{Failure, Got, Receiver};
@@ -214,6 +215,36 @@ fn a_body_that_is_not_what_was_put_in_is_not_sent() {
         bench.hook(["flush"]).exits(0);
         assert_eq!(order(&receiver), bodies(1));
     }
+}
+
+#[test]
+fn an_event_that_this_user_may_not_read_waits_for_one_who_may() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (bench, receiver) = reflector();
+    if room_of_user(&bench, "daily").is_none() {
+        return;
+    }
+    enqueue(&bench, &receiver, 2);
+    let flush = || run_as_user(&bench, "rec-hook", Path::new("flush"));
+    give(&bench.spool());
+    give(&bench.dir().join("log"));
+    // As root's tools leave it, with a umask that root often has.
+    let first = bench.queued("reflector").remove(0);
+    fs::remove_file(first.path.with_extension("try")).unwrap();
+    let ours = fs::read(&first.path).unwrap();
+    fs::remove_file(&first.path).unwrap();
+    fs::write(&first.path, ours).unwrap();
+    fs::set_permissions(&first.path, fs::Permissions::from_mode(0o000)).unwrap();
+    let out = flush().exits(1);
+    let named = |line: &String| line.starts_with("ERROR: webhook to=reflector: read ") && line.contains(&first.id);
+    assert!(out.messages().iter().any(named), "{}", out.stderr);
+    assert!(out.stderr.contains("it is another user's"), "{}", out.stderr);
+    assert_eq!((bench.dead("reflector").len(), receiver.connections()), (0, 0));
+    give(&bench.spool());
+    fs::set_permissions(&first.path, fs::Permissions::from_mode(0o640)).unwrap();
+    flush();
+    bench.hook(["flush", "--now"]).exits(0);
+    assert_eq!(order(&receiver), bodies(2));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -221,6 +222,10 @@ impl<'a> Route<'a> {
             Ok(Some(letter)) => letter,
             // Somebody has dropped it.
             Ok(None) => return Ok(Next::GoesOn),
+            // The system's word, not the file's: another user, or a disk that comes back, can read it.
+            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.raw_os_error().is_some()) => {
+                return Err(error);
+            }
             Err(error) => {
                 self.bury(item, None, &tries, &format!("{error:#}"), now)?;
                 drained.dead += 1;

@@ -235,6 +235,9 @@ impl Item {
                 letter.map(Some).map_err(|why| anyhow!("{} is damaged: {why}", shown(&path)))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error).with_context(|| {
+                format!("read {} (it is another user's: run all tools as one, and give it the spool)", shown(&path))
+            }),
             Err(error) => Err(error).with_context(|| format!("read {}", shown(&path))),
         }
     }
