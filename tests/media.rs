@@ -145,7 +145,7 @@ fn make(clip: Clip, to: &Path) {
             let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
             let (picture, tone) = ("rgbtestsrc=s=64x480:r=2:d=60", tone(440, 60));
             ffmpeg(&format!("-f lavfi -i {picture} -f lavfi -i {tone} {options}"), &minute);
-            ffmpeg(&format!("-stream_loop 179 -i {} -c copy -f mp4", minute.display()), to);
+            ffmpeg(&format!("-stream_loop 179 -i {} -c copy -f mp4", word(&minute)), to);
             return fs::remove_file(minute).unwrap();
         }
         Clip::Clap => {
@@ -159,10 +159,19 @@ fn make(clip: Clip, to: &Path) {
     ffmpeg(&args, to);
 }
 
-/// Runs ffmpeg with options without spaces in them, and the file to make as the last.
+/// Stands for a blank in a [`word`]: the picture of one.
+const BLANK: char = '\u{2420}';
+
+/// A path as one word of the options of [`ffmpeg`], whatever folder this repository lies in.
+pub fn word(path: &Path) -> String {
+    path.to_str().unwrap().replace(' ', &BLANK.to_string())
+}
+
+/// Runs ffmpeg with options, at blanks between them, and the file to make as the last.
 pub fn ffmpeg(args: &str, to: &Path) {
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y"]).args(args.split_whitespace()).arg(to);
+    let words = args.split_whitespace().map(|word| word.replace(BLANK, " "));
+    command.args(["-v", "error", "-nostdin", "-y"]).args(words).arg(to);
     let output = command.output().expect("ffmpeg, of Debian's package ffmpeg, must be installed");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pipeline_tests::hls::{self, clap, playlist::Media};
-use pipeline_tests::media::{Clip, clip, ffmpeg};
+use pipeline_tests::media::{Clip, clip, ffmpeg, word};
 use pipeline_tests::{Bench, players, rooms};
 
 const PROFILES: [&str; 4] = ["480p", "abr", "source", "hybrid"];
@@ -195,7 +195,7 @@ fn what_a_copy_cannot_hold_is_encoded() {
         ffmpeg(&format!("{args} -f mp4"), &film);
         film
     };
-    let old = clip(Clip::Old).display().to_string();
+    let old = word(&clip(Clip::Old));
     let open = "-f lavfi -i testsrc2=s=640x480:r=30:d=8 -f lavfi -i sine=440:d=8 -pix_fmt yuv420p -c:v libx264 -preset \
                 veryfast -x264-params open-gop=1:keyint=60:bframes=3 -c:a aac -ac 2";
     let (hd, sd): ([&[Size]; 4], [&[Size]; 4]) = (
@@ -263,7 +263,7 @@ fn sound_stays_with_its_picture() {
 }
 
 fn ffmpeg_input(shift: &str, source: &Path) -> String {
-    format!("-itsoffset {shift} -i {} ", source.display())
+    format!("-itsoffset {shift} -i {} ", word(source))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_tests::media::{self, Clip, clip, ffmpeg};
+use pipeline_tests::media::{self, Clip, clip, ffmpeg, word};
 use pipeline_tests::processes::{path_with, start};
 use pipeline_tests::{Bench, assert_published, hls, listing, run, wait_for};
 
@@ -141,7 +141,7 @@ fn every_kind_of_recording_with_a_picture_gets_a_poster_and_previews() {
     let short = format!("-f lavfi -i testsrc2=s=320x180:r=30:d=4 -f lavfi -i sine=440:d=15 {small}");
     let tiny = format!("-f lavfi -i testsrc2=s=64x64:r=30:d=4 {small}");
     let wide = format!("-f lavfi -i testsrc2=s=1920x1080:r=5:d=4 {small}");
-    let turned = format!("-i {} -c copy -metadata:s:v:0 rotate=90 -f mp4", clip(Clip::Jibri).display());
+    let turned = format!("-i {} -c copy -metadata:s:v:0 rotate=90 -f mp4", word(&clip(Clip::Jibri)));
     let made = [
         ("half a second", half),
         ("its picture begins late", late),

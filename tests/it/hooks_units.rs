@@ -21,7 +21,8 @@ fn units(bench: &Bench) -> PathBuf {
     fs::create_dir(&dir).unwrap();
     for unit in ["rec-hook.service", "rec-hook.timer"] {
         let text = fs::read_to_string(repository().join("etc/systemd").join(unit)).unwrap();
-        let ours = text.replace("/usr/local/bin/rec-hook", binary("rec-hook").to_str().unwrap());
+        // In quotes: this folder may have a blank in its name.
+        let ours = text.replace("/usr/local/bin/rec-hook", &format!("\"{}\"", binary("rec-hook").display()));
         fs::write(dir.join(unit), ours).unwrap();
     }
     dir

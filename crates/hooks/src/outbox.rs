@@ -51,7 +51,7 @@ const FILE_MODE: u32 = 0o640;
 pub enum Enqueued {
     /// It is in the queue under this id.
     New(String),
-    /// It was there already.
+    /// It was there already, or was given up.
     Already(String),
 }
 
@@ -340,7 +340,7 @@ impl<'a> Outbox<'a> {
         Self { config }
     }
 
-    /// Puts an event into the queue of a destination, unless it is there. When this returns, it is on the disk.
+    /// Puts an event into the queue of a destination, unless it is there, or was given up. When this returns, it is on the disk.
     pub fn enqueue(&self, to: &Destination, event: &Event) -> Result<Enqueued> {
         self.put(to, &Letter::of(to, event))
     }
@@ -365,7 +365,9 @@ impl<'a> Outbox<'a> {
             };
             let queued = self.list(&to.name, Lane::Queue)?.items;
             let id = &letter.head.id;
-            if queued.iter().any(|item| item.name.id() == id) {
+            // In this order: what is given up meanwhile is seen in one of the two.
+            let dead = self.list(&to.name, Lane::Dead)?.items;
+            if queued.iter().chain(&dead).any(|item| item.name.id() == id) {
                 return Ok(Enqueued::Already(id.clone()));
             }
             let now = u128::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or_default();
@@ -606,6 +608,9 @@ mod tests {
             assert_eq!((letter.head.id.as_str(), first.id()), (item.name.id(), item.name.id()));
             assert_eq!(letter.body, Letter::of(to, &event).body);
             bodies.push(letter.body);
+            item.bury(&Tries::none()).unwrap();
+            assert_eq!(outbox.enqueue(to, &event).unwrap(), Enqueued::Already(first.id().to_owned()), "given up");
+            assert!(outbox.list(&to.name, Lane::Queue).unwrap().items.is_empty());
         }
         assert_ne!(bodies[0], bodies[1]);
         assert_eq!(outbox.destinations().unwrap(), ["reflector", "standard"]);
