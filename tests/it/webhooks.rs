@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipeline_tests::media::{self, Clip};
 use pipeline_tests::processes::{can_trace, disturbed_ffmpeg, killed_before, path_with};
 use pipeline_tests::receivers::{Failure, Receiver};
-use pipeline_tests::{Bench, Fault, files_below, run};
+use pipeline_tests::{Bench, Fault, files_below, run, scripts};
 use serde_json::{Value, json};
 
 const SECRET: &str = "hunter2 of the receiver";
@@ -220,6 +220,20 @@ fn a_webhook_that_is_configured_later_is_not_told_of_all_that_was_before() {
     bench.worker().exits(0);
     run(bench.command("jitsi-hls-worker").arg(&room)).exits(0);
     assert!(receiver.got().is_empty());
+}
+
+#[test]
+fn what_the_scripts_have_published_is_no_news_and_what_they_have_only_finalized_is() {
+    let receiver = Receiver::standard(SECRET);
+    let mut bench = telling("standard", &receiver);
+    bench.set("WEBHOOK_STANDARD_URL", receiver.endpoint());
+    let old = bench.rendered_by_the_script("old");
+    scripts::publish(&bench, &old);
+    let half = bench.finalized_by_the_script("half");
+    bench.worker().exits(0);
+    assert!(is_published(&old) && is_published(&half));
+    let told: Vec<_> = taken(&receiver).into_iter().map(|event| event["data"]["url"].clone()).collect();
+    assert_eq!(told, ["https://rec.example.com/half/v0/master.m3u8"]);
 }
 
 #[test]

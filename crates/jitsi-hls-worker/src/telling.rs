@@ -85,7 +85,10 @@ impl Turn<'_> {
 
     /// The last word to the row, with the scripts' lines for how it went.
     pub(crate) fn announce(&mut self, done: &str, failed: &str) -> Result<Stepped> {
-        self.webhooks(Moment::Published)?;
+        // What the scripts published before we came is no news.
+        if self.entry.recording().hls.is_some_and(|hls| hls.of.is_some()) {
+            self.webhooks(Moment::Published)?;
+        }
         let ended = self.update(PUBLISHED);
         if ended.is_ok() {
             self.log().line(done);
