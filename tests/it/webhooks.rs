@@ -206,6 +206,25 @@ fn what_the_spool_cannot_take_is_told_once_it_can() {
 }
 
 #[test]
+fn a_receiver_whose_outbox_is_broken_keeps_no_other_from_being_told() {
+    let receiver = Receiver::standard(SECRET);
+    let mut bench = telling("standard", &receiver);
+    bench.set("WEBHOOKS", "broken standard");
+    for (key, value) in [("STANDARD_URL", receiver.endpoint()), ("BROKEN_URL", receiver.endpoint())] {
+        bench.set(&format!("WEBHOOK_{key}"), value);
+    }
+    bench.set("WEBHOOK_BROKEN_PROFILE", "standard");
+    bench.set("WEBHOOK_BROKEN_ON", "recorded");
+    bench.set("WEBHOOK_STANDARD_ON", "recorded");
+    fs::create_dir(spool(&bench)).unwrap();
+    fs::write(spool(&bench).join("broken"), "not a directory").unwrap();
+    let room = bench.recorded("standup");
+    let out = bench.finalize(&room).exits(0);
+    assert!(out.stderr.contains("to=broken"), "{}", out.stderr);
+    assert_eq!(taken(&receiver).len(), 1, "{}", out.stderr);
+}
+
+#[test]
 fn a_webhook_that_is_configured_later_is_not_told_of_all_that_was_before() {
     let receiver = Receiver::optilearn(SECRET);
     let mut bench = telling("optilearn", &receiver);

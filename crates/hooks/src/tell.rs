@@ -32,14 +32,21 @@ pub fn try_to_settle(config: &Config, log: &Log, entry: &mut Entry<'_>) {
     }
 }
 
-/// Puts what is owed into the outboxes.
+/// Puts what is owed into the outboxes. One that cannot take its event keeps no other from getting theirs.
 pub fn settle(config: &Config, log: &Log, entry: &mut Entry<'_>) -> Result<()> {
-    let outbox = Outbox::new(config);
+    let (outbox, mut settled) = (Outbox::new(config), Ok(()));
     for (name, Owed { event: moment, at }) in entry.recording().owed.clone() {
         if let Some(to) = config.webhooks.iter().find(|to| to.name == name) {
             let event = Event::of(config, entry.room, entry.recording(), moment, at);
-            let id = outbox.enqueue(to, &event)?;
-            log.detail(&format!("Queued webhook to={name} id={} event={moment} {}", id.id(), entry.shown()));
+            match outbox.enqueue(to, &event) {
+                Ok(id) => {
+                    log.detail(&format!("Queued webhook to={name} id={} event={moment} {}", id.id(), entry.shown()));
+                }
+                Err(error) => {
+                    settled = settled.and(Err(error));
+                    continue;
+                }
+            }
             entry.change(|recording| {
                 recording.told.insert(name.clone(), moment);
                 recording.owed.remove(&name);
@@ -50,7 +57,7 @@ pub fn settle(config: &Config, log: &Log, entry: &mut Entry<'_>) -> Result<()> {
             entry.change(|recording| recording.owed.retain(|owed, _| *owed != name))?;
         }
     }
-    Ok(())
+    settled
 }
 
 /// Who is to be told. Nobody is told the same twice, or of a failure after a success; of a success after a failure, everybody
