@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::processes::start;
+use crate::receivers::Receiver;
 use crate::{Bench, Out, files_below, run};
 
 /// What signs the messages of a bench.
@@ -111,6 +112,15 @@ pub fn lying_in(dir: &Path) -> Vec<Queued> {
         }
     };
     events.map(read).collect()
+}
+
+/// A bench that tells a Reflector which knows the room `Room-1`.
+pub fn reflector() -> (Bench, Receiver) {
+    let mut bench = Bench::new();
+    let receiver = Receiver::reflector(SECRET);
+    receiver.know_room("Room-1");
+    bench.tell("reflector", &receiver.url());
+    (bench, receiver)
 }
 
 /// A body that Reflector takes, of a meeting in this room, with a number in it.

@@ -1,19 +1,11 @@
 //! What follows from a receiver's answer: done, later, aside, dead, off.
 
-use pipeline_tests::outbox::{SECRET, body_of};
+use pipeline_tests::outbox::{SECRET, body_of, reflector};
 use pipeline_tests::receivers::{Failure, Receiver};
 use pipeline_tests::tls::{certificates, tls_before};
 use pipeline_tests::{Bench, Out, each_at_once, run};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-fn reflector() -> (Bench, Receiver) {
-    let mut bench = Bench::new();
-    let receiver = Receiver::reflector(SECRET);
-    receiver.know_room("Room-1");
-    bench.tell("reflector", &receiver.url());
-    (bench, receiver)
-}
 
 fn numbers(receiver: &Receiver) -> Vec<String> {
     let number = |body: String| body.split("/recordings/").nth(1).unwrap().split('/').next().unwrap().to_owned();

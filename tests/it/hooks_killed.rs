@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pipeline_tests::outbox::{SECRET, body_of, feed};
+use pipeline_tests::outbox::{body_of, feed, reflector};
 use pipeline_tests::processes::{can_trace, killed_before};
 use pipeline_tests::receivers::{Failure, Receiver};
 use pipeline_tests::{Bench, each_at_once, run};
@@ -28,14 +28,6 @@ const STEPS: [&str; 17] = [
     "recvfrom",
     "exit_group",
 ];
-
-fn reflector() -> (Bench, Receiver) {
-    let mut bench = Bench::new();
-    let receiver = Receiver::reflector(SECRET);
-    receiver.know_room("Room-1");
-    bench.tell("reflector", &receiver.url());
-    (bench, receiver)
-}
 
 /// Does something with a fresh body for each step, that says whether it was killed; how often it was.
 fn at_every_step(and_opens: bool, mut act: impl FnMut(&str, usize, &str) -> bool) -> usize {

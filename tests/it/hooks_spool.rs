@@ -7,18 +7,10 @@ use std::time::Duration;
 
 use pipeline_tests::disk::SmallDisk;
 use pipeline_tests::jibri::{give, room_of_user, run_as_user};
-use pipeline_tests::outbox::{Queued, SECRET, body_of, feed, lying_in};
+use pipeline_tests::outbox::{Queued, SECRET, body_of, feed, lying_in, reflector};
 use pipeline_tests::processes::{can_trace, start, traced};
 use pipeline_tests::receivers::{Failure, Got, Receiver};
 use pipeline_tests::{Bench, files_below, run};
-
-fn reflector() -> (Bench, Receiver) {
-    let mut bench = Bench::new();
-    let receiver = Receiver::reflector(SECRET);
-    receiver.know_room("Room-1");
-    bench.tell("reflector", &receiver.url());
-    (bench, receiver)
-}
 
 /// Puts so many events in, none of which arrives.
 fn enqueue(bench: &Bench, receiver: &Receiver, count: usize) {
