@@ -87,11 +87,33 @@ pub fn inspect(file: &mut (impl Read + Seek)) -> io::Result<Shape> {
 /// file with fragments. A second takes a byte at least, whatever an index claims.
 pub fn seconds(file: &mut (impl Read + Seek)) -> io::Result<Option<f64>> {
     let length = file.seek(SeekFrom::End(0))?;
+    let Some((begin, end)) = movie(file, length)? else { return Ok(None) };
+    let found = movie_header(file, begin, length.min(end))?;
+    #[expect(clippy::cast_precision_loss, reason = "nobody looks at the last bits")]
+    let seconds = found.map(|(units, scale)| (units as f64 / f64::from(scale)).min(length as f64));
+    Ok(seconds.filter(|seconds| *seconds > 0.0))
+}
+
+/// The content of the index (`moov`, §8.2.1) of a closed file; `None` where there is none, or not all of it, or more than `most`
+/// bytes, and in a file with fragments, whose index does not tell of all of it.
+pub fn index(file: &mut (impl Read + Seek), most: u64) -> io::Result<Option<Vec<u8>>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let Some((begin, end)) = movie(file, length)?.filter(|(begin, end)| *end <= length && end - begin <= most) else {
+        return Ok(None);
+    };
+    file.seek(SeekFrom::Start(begin))?;
+    let mut bytes = Vec::new();
+    file.take(end - begin).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Where the content of the index begins, and where it says that it ends; `None` in a file with fragments.
+fn movie(file: &mut (impl Read + Seek), length: u64) -> io::Result<Option<(u64, u64)>> {
     let (mut at, mut found) = (0, None);
     for _ in 0..MOST_BOXES {
         let Some((kind, size)) = header(file, at, length)? else { break };
         match &kind {
-            b"moov" => found = movie_header(file, at + 8, length.min(at.saturating_add(size)))?,
+            b"moov" => found = Some((file.stream_position()?, at.saturating_add(size))),
             b"moof" => return Ok(None),
             _ => {}
         }
@@ -100,9 +122,7 @@ pub fn seconds(file: &mut (impl Read + Seek)) -> io::Result<Option<f64>> {
             _ => break,
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "nobody looks at the last bits")]
-    let seconds = found.map(|(units, scale)| (units as f64 / f64::from(scale)).min(length as f64));
-    Ok(seconds.filter(|seconds| *seconds > 0.0))
+    Ok(found)
 }
 
 /// Duration and units a second, of the movie header among the boxes from `at` on.
@@ -260,5 +280,18 @@ mod tests {
         {
             assert_eq!(shape(&[text]), Shape::Damaged(Damage::NotMp4));
         }
+    }
+
+    #[test]
+    fn the_index_is_read_where_all_of_it_is_there_and_tells_of_all() {
+        let index = |parts: &[&[u8]], most| index(&mut Cursor::new(parts.concat()), most).unwrap();
+        let (head, media, moov) = (boxed(*b"ftyp", 8), boxed(*b"mdat", 40), boxed(*b"moov", 5));
+        assert_eq!(index(&[&head, &media, &moov], 5), Some(vec![0; 5]));
+        let wide = [&[0, 0, 0, 1][..], b"moov", &19_u64.to_be_bytes(), b"abc"].concat();
+        assert_eq!(index(&[&head, &wide, &media], 5), Some(b"abc".to_vec()));
+        assert_eq!(index(&[&head, &media, &moov], 4), None, "too large");
+        assert_eq!(index(&[&head, &media, &moov[..10]], 5), None, "cut");
+        assert_eq!(index(&[&head, &moov, &boxed(*b"moof", 4), &media], 5), None, "fragments");
+        assert_eq!(index(&[&head, &media], 5), None);
     }
 }

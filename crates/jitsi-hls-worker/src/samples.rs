@@ -3,12 +3,17 @@
 //! ffprobe says the same, but reads and prints every packet of the file for it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rec_core::mp4;
+
 /// The largest index that is read, in bytes: that of days of pictures.
 const LARGEST: u64 = 256 << 20;
+
+/// The most pictures: those of a day and a half at 60 a second. An index of a few bytes may claim any number.
+const MOST: usize = 8 << 20;
 
 /// A picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,31 +27,7 @@ pub(crate) struct Sample {
 /// The pictures of the file's first picture track, in the order of their decoding. `Ok(None)` where the index does not tell
 /// when each of them is shown, or more of it than that: fragments, an edit list that leaves something out, damage.
 pub(crate) fn pictures(path: &Path) -> io::Result<Option<Vec<Sample>>> {
-    let mut file = File::open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let (mut at, mut index) = (0, None);
-    while length - at >= 8 {
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = [0; 16];
-        let read = usize::try_from(length - at).map_or(16, |left| left.min(16));
-        file.read_exact(&mut head[..read])?;
-        let Some((kind, header, size)) = head_of(&head[..read], length - at) else { return Ok(None) };
-        match &kind {
-            b"moof" => return Ok(None),
-            b"moov" if size - header <= LARGEST && size <= length - at => {
-                file.seek(SeekFrom::Start(at + header))?;
-                let mut bytes = Vec::new();
-                (&file).take(size - header).read_to_end(&mut bytes)?;
-                index = Some(bytes);
-            }
-            _ => {}
-        }
-        match at.checked_add(size) {
-            Some(next) if next <= length => at = next,
-            _ => break,
-        }
-    }
-    Ok(index.and_then(|moov| read(&moov)))
+    Ok(mp4::index(&mut File::open(path)?, LARGEST)?.and_then(|moov| read(&moov)))
 }
 
 /// The type of a box, the bytes of its head, and those of all of it (§4.2).
@@ -91,8 +72,7 @@ fn read(moov: &[u8]) -> Option<Vec<Sample>> {
     let mut decoded = 0_i64;
     for [count, delta] in rows(table(b"stts")?)? {
         for _ in 0..count {
-            // Each has an entry of four bytes elsewhere.
-            if shown.len() as u64 * 4 > LARGEST {
+            if shown.len() == MOST {
                 return None;
             }
             shown.push(decoded);
