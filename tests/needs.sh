@@ -8,6 +8,7 @@ package() {
     find) echo findutils ;;
     gcc | make) echo build-essential ;;
     node) echo nodejs ;;
+    pip3) echo python3-pip ;;
     systemd-analyze) echo systemd ;;
     setpriv | taskset) echo util-linux ;;
     ip) echo iproute2 ;;

@@ -5,6 +5,9 @@
 mod adoption;
 mod adoption_swap;
 mod as_jibri;
+mod caddy;
+mod caddy_answers;
+mod caddy_denied;
 mod command_lines;
 mod conformance;
 mod conformance_notices;

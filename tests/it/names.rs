@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use pipeline_tests::caddy::{Caddy, assert_plays};
+use pipeline_tests::caddy::{Caddy, assert_plays, assert_serves_the_recordings_alone};
 use pipeline_tests::media::{self, Clip};
 use pipeline_tests::names::{NAMES, file_of};
 use pipeline_tests::{Bench, assert_published, is_date_is, run, untimed};
@@ -62,7 +62,8 @@ fn assert_no_forged_line(bench: &Bench, log: &str, begins: &[&str], lines: usize
 fn every_name_goes_the_whole_way_from_finalize_to_published_hls() {
     let mut bench = Bench::new();
     let caddy = Caddy::serve(&bench);
-    let base = caddy.as_ref().map_or("https://rec.example.com", |caddy| &caddy.base);
+    let latest = Caddy::serve_latest(&bench);
+    let base = &caddy.base;
     bench.set("PUBLIC_BASE_URL", base);
     for name in &*NAMES {
         media::put(Clip::Short, &bench.room(name).join(file_of(name)));
@@ -111,11 +112,13 @@ fn every_name_goes_the_whole_way_from_finalize_to_published_hls() {
         assert_published(&bench.room(name));
         let url = row.url().unwrap();
         assert_eq!(path_in(base, &url), Path::new(name).join("v0/master.m3u8"));
-        if let Some(caddy) = &caddy {
-            assert_plays(caddy, &url, &bench.room(name));
-        }
+        assert_plays(&caddy, &url, &bench.room(name));
+        assert_plays(&latest, &url.replace(base, &latest.base), &bench.room(name));
         assert_eq!((row.status().unwrap().as_str(), row.provider().unwrap().as_str()), ("published", "hls"));
         assert_eq!(name_in_state(&bench.room(name)), file_of(name));
+    }
+    for caddy in [&caddy, &latest] {
+        assert!(assert_serves_the_recordings_alone(caddy, &bench.recordings()) >= 3 * count);
     }
     bench.notion.clear_requests();
     assert_eq!(bench.worker().exits(0).messages(), ["Worker run complete."]);

@@ -17,7 +17,7 @@ fn rec_url(bench: &Bench, path: &Path) -> String {
 #[test]
 fn the_url_of_every_row_brings_the_very_bytes_of_its_recording() {
     let mut bench = Bench::new();
-    let Some(caddy) = Caddy::serve(&bench) else { return };
+    let (caddy, latest) = (Caddy::serve(&bench), Caddy::serve_latest(&bench));
     bench.set("PUBLIC_BASE_URL", caddy.base.clone());
     let wanted = fs::read(media::clip(Clip::Short)).unwrap();
     for name in &*NAMES {
@@ -27,6 +27,7 @@ fn the_url_of_every_row_brings_the_very_bytes_of_its_recording() {
         let row = bench.notion.pages().pop().unwrap();
         let url = row.url().unwrap();
         assert!(caddy.get(&url) == wanted, "{name:?}: {url}");
+        assert!(latest.get(&url.replace(&caddy.base, &latest.base)) == wanted, "{name:?}: {url}");
         // A row's URL is what rec-url prints.
         assert_eq!(rec_url(&bench, &mp4), url, "{name:?}");
     }
