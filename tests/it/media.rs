@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use pipeline_tests::media::{self, Clip, clip, ffmpeg};
-use pipeline_tests::{Bench, assert_published, hls};
+use pipeline_tests::processes::disturbed_ffmpeg;
+use pipeline_tests::{Bench, assert_published, hls, run};
 
 /// Options of x264 and AAC for the small films that are made here.
 const SMALL: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
@@ -201,4 +202,27 @@ fn a_picture_that_stands_still_at_first() {
 fn a_huge_frame_rate() {
     let fast = format!("-f lavfi -i testsrc2=s=64x64:r=1000:d=4 -f lavfi -i sine=440:d=4 {SMALL}");
     published_film(&fast, Some((64, 64)));
+}
+
+#[test]
+fn an_ffmpeg_without_zimg_scales_by_its_own_scaler() {
+    let without = |name: &str| format!("No such filter: '{name}'");
+    let told = run(Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(clip(Clip::Jibri)).args([
+        "-filter_complex",
+        "zscaler",
+        "-f",
+        "null",
+        "-",
+    ]));
+    assert!(told.stderr.contains(&without("zscaler")), "as real ones say: {}", told.stderr);
+
+    let bench = Bench::new();
+    let room = bench.finalized("standup");
+    let (asked, line) = (bench.dir().join("asked"), without("zscale"));
+    let refuse =
+        format!("echo \"$*\" >> '{}'; case \" $* \" in *zscale*) echo \"{line}\" >&2; exit 1 ;; esac", asked.display());
+    run(bench.command("jitsi-hls-worker").env("PATH", disturbed_ffmpeg(&bench, &refuse))).exits(0);
+    let asked: Vec<_> = fs::read_to_string(asked).unwrap().lines().map(|line| line.contains("zscale")).collect();
+    assert_eq!(asked, [true, false]);
+    assert_published(&room);
 }

@@ -3,8 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -23,10 +22,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Where `veryfast` takes more pains than meetings are worth, and where less: found by measuring slides, cameras and both
 /// (BENCHMARKS.md). Looking further ahead, and more frames that no other refers to, pay for all that is left out.
 const X264: &str = "partitions=none:me=dia:subme=1:weightp=0:b-adapt=0:bframes=5:b-pyramid=none:rc-lookahead=15:\
-                    aq-strength=0.6:qcomp=0.8";
+                    scenecut=0:aq-strength=0.6:qcomp=0.8";
 
 /// With those, and a sharper scaler, this is no worse than the script's 23, for at most a twentieth more bytes.
-const CRF: &str = "24.2";
+const CRF: &str = "24.4";
 
 /// An encode of the MP4 `name` in the directory above `cwd` into segments and playlists in `cwd`.
 pub(crate) struct Encode<'a> {
@@ -40,8 +39,8 @@ pub(crate) struct Encode<'a> {
     pub(crate) threads: usize,
     /// Its niceness.
     pub(crate) nice: u32,
-    /// Whether ffmpeg has the scaler of [`has_zscale`].
-    pub(crate) zscale: bool,
+    /// Whether to scale by zimg, or by ffmpeg's own scaler.
+    pub(crate) zimg: bool,
 }
 
 impl Encode<'_> {
@@ -119,11 +118,11 @@ impl Encode<'_> {
 
     fn scaler(&self, video: &Video, rung: &Rung) -> String {
         let Rung { width, height, .. } = rung;
-        // zimg's Lanczos costs less than the plain bicubic of ffmpeg's own scaler. It wants even sides, and to know the
-        // colours of what it converts.
+        // zimg's sharpest cubic costs less than the soft one of ffmpeg's own scaler, and shows text as well as lanczos does
+        // (BENCHMARKS.md). It wants even sides, and to know the colours of what it converts.
         let plain = ["yuv420p", "yuvj420p"].contains(&video.pixels.as_str());
-        if self.zscale && plain && video.width.is_multiple_of(2) && video.height.is_multiple_of(2) {
-            format!("zscale={width}:{height}:filter=lanczos")
+        if self.zimg && plain && video.width.is_multiple_of(2) && video.height.is_multiple_of(2) {
+            format!("zscale={width}:{height}:filter=bicubic:param_a=0:param_b=1")
         } else {
             format!("scale={width}:{height}:flags=lanczos")
         }
@@ -143,8 +142,7 @@ impl Encode<'_> {
             set("maxrate", &limit.to_string());
             set("bufsize", &(2 * limit).to_string());
         }
-        // Keyframes where a segment begins, and nowhere else: ffmpeg cuts only there, and all renditions at the same. A change
-        // of scene gets a picture of its own kind without that.
+        // Keyframes where a segment begins, and nowhere else: ffmpeg cuts only there, and all renditions at the same.
         set("g", "100000");
         set("keyint_min", "50000");
         set("force_key_frames", &self.keyframes());
@@ -237,14 +235,10 @@ impl Encode<'_> {
     }
 }
 
-/// Whether this ffmpeg was built with zimg, as Debian's is.
-pub(crate) fn has_zscale() -> bool {
-    static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| {
-        let mut help = Command::new("ffmpeg");
-        help.args(["-hide_banner", "-h", "filter=zscale"]).stdin(Stdio::null()).stderr(Stdio::null());
-        help.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("zscale AVOptions"))
-    })
+/// Whether an ffmpeg has failed for want of zimg, with which Debian's is built. To ask it beforehand would cost every run the start
+/// of another process.
+pub(crate) fn lacks_zimg(ended: &Ended) -> bool {
+    ended.errors.iter().any(|line| line.contains("No such filter: 'zscale'"))
 }
 
 /// Runs the encode, with the directory's lock as its stdin. `report` hears twice a second how many seconds are done, after
@@ -292,7 +286,7 @@ mod tests {
             resume: None,
             threads: 1,
             nice: 0,
-            zscale: true,
+            zimg: true,
         };
         encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
@@ -328,7 +322,7 @@ mod tests {
     fn several_renditions_share_one_decoder_and_one_sound() {
         let hybrid = args("a.mp4", &jibri(), |settings| settings.profile = Profile::Hybrid);
         for part in [
-            "[0:V:0]split=2[s1][s2];[s1]zscale=854:480:filter=lanczos,format=yuv420p[v1];[s2]zscale=640:360:",
+            "[0:V:0]split=2[s1][s2];[s1]zscale=854:480:filter=bicubic:param_a=0:param_b=1,format=yuv420p[v1];[s2]zscale=640:360:",
             "-map 0:V:0 -c:v:0 copy -map [v1] -c:v:1 libx264",
             "-force_key_frames:v:2 0.000,8.333,16.666,25.000,33.333,41.666,50.000,58.333 ",
             "-var_stream_map v:0,agroup:sound,name:source v:1,agroup:sound,name:480p v:2,agroup:sound,name:360p \
@@ -377,7 +371,7 @@ mod tests {
             resume: Some(&resume),
             threads: 1,
             nice: 0,
-            zscale: true,
+            zimg: true,
         };
         let args = encode.command().get_args().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ");
         for part in [

@@ -181,7 +181,7 @@ impl Job<'_> {
             resume: earlier.map(|earlier| &earlier.resume),
             threads: self.threads,
             nice: self.settings.nice,
-            zscale: !recipe.is_quick() && ffmpeg::has_zscale(),
+            zimg: true,
         };
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut checkpoints = Checkpoints::new(&tmp, self.print, recipe, kept);
@@ -192,9 +192,14 @@ impl Job<'_> {
             limit: Some(run::limit(source.duration, self.settings.time_factor)),
             shift: self.hours.map(|hours| Shift { hours, tell: &tell }),
         };
-        let ended =
+        let mut run = |encode: &Encode<'_>| {
             ffmpeg::encode(&mut encode.command(), self.lock, &watch, |done| progress.at(done), || checkpoints.tick())
-                .map_err(|error| Failure::Host(format!("{error:#}")))?;
+                .map_err(|error| Failure::Host(format!("{error:#}")))
+        };
+        let mut ended = run(&encode)?;
+        if ffmpeg::lacks_zimg(&ended) {
+            ended = run(&Encode { zimg: false, ..encode })?;
+        }
         let closed = if let run::How::Closed(why) = &ended.how { Some(why.clone()) } else { None };
         let interrupted = self.stop.load(Ordering::Relaxed) || ended.was_killed() || closed.is_some();
         if interrupted {
