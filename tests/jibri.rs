@@ -51,7 +51,8 @@ pub fn finalize(bench: &Bench, path: &Path) -> Ended {
     Ended { code, messages: untimed(&said) }
 }
 
-fn is_root() -> bool {
+/// Whether the tests may do what root may.
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 

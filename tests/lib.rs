@@ -10,6 +10,7 @@
 pub mod caddy;
 pub mod disk;
 pub mod hls;
+pub mod host;
 pub mod jibri;
 pub mod media;
 pub mod names;
@@ -285,10 +286,16 @@ pub fn binary(name: &str) -> PathBuf {
 
 /// Waits for something to become true.
 #[track_caller]
-pub fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, is: impl FnMut() -> bool) {
+    wait_for_minutes(1, what, is);
+}
+
+/// The same for something that takes long.
+#[track_caller]
+pub fn wait_for_minutes(minutes: u64, what: &str, mut is: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "waited a minute for: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(60 * minutes), "waited {minutes} min for: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

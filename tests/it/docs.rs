@@ -111,7 +111,7 @@ fn the_readme_shows_what_the_tools_print() {
 fn the_cron_line_is_the_same_everywhere_and_its_options_exist() {
     let cron = read("cron.d/jitsi-hls-worker");
     let line = cron.lines().find(|line| line.starts_with("*/20 * * * * ")).unwrap();
-    let command = line.split_once(" jibri ").unwrap().1.split(" 2>&1").next().unwrap();
+    let command = line.split_once(" jitsi-recordings ").unwrap().1.split(" 2>&1").next().unwrap();
     let (tool, options) = command.split_once(' ').unwrap();
     assert!(options.split(' ').all(|option| options_of_help(&help(tool)).contains(option)), "{command}");
     for place in ["README.md", "man/jitsi-hls-worker.8"] {

@@ -138,17 +138,17 @@ fn the_request_is_the_scripts() {
 }
 
 #[test]
-fn notion_id_holds_the_id_and_a_newline_and_others_may_read_it() {
+fn notion_id_holds_the_id_and_a_newline_for_its_group_to_read_whatever_the_umask() {
     let bench = Bench::new();
     let room = bench.recorded("daily-standup");
     let mut command = std::process::Command::new("sh");
     let tool = bench.command("jitsi-finalize");
-    command.args(["-c", "umask 022; exec \"$@\"", "sh"]).arg(tool.get_program()).arg(&room);
+    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(tool.get_program()).arg(&room);
     run(command.env("RECORDING_PIPELINE_ENV", bench.env_file())).exits(0);
     let file = room.join(".notion_id");
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", bench.only_row().id));
     let metadata = fs::metadata(&file).unwrap();
-    assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (37, 0o644));
+    assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (37, 0o640));
 }
 
 #[test]

@@ -102,8 +102,8 @@ fn cron_and_systemd_run_a_command_that_is_silent_where_there_is_nothing_to_do() 
     bench.tell("reflector", "http://127.0.0.1:9");
     let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
     let (cron, service) = (read("cron.d/rec-hook"), read("etc/systemd/rec-hook.service"));
-    let line = cron.lines().find(|line| line.starts_with("* * * * * jibri ")).unwrap();
-    let of_cron = line.split_once(" jibri ").unwrap().1.split(" 2>&1").next().unwrap();
+    let line = cron.lines().find(|line| line.starts_with("* * * * * jitsi-recordings ")).unwrap();
+    let of_cron = line.split_once(" jitsi-recordings ").unwrap().1.split(" 2>&1").next().unwrap();
     let of_systemd = service.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/")).unwrap();
     assert_eq!(of_cron, of_systemd);
     let words: Vec<_> = of_cron.split(' ').collect();

@@ -22,12 +22,12 @@ fn clock(seconds: i64) -> String {
 }
 
 /// A window between two moments, so many seconds from now.
-fn window(from: i64, to: i64) -> String {
+pub(crate) fn window(from: i64, to: i64) -> String {
     format!("{}-{} Etc/UTC", clock(from), clock(to))
 }
 
 /// Out of hours, for another hour.
-fn closed() -> String {
+pub(crate) fn closed() -> String {
     window(3600, 7200)
 }
 

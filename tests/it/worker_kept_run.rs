@@ -93,12 +93,12 @@ fn hls_is_in_place_before_notion_hears_of_it_and_the_mp4_goes_after_notion_has_a
 }
 
 #[test]
-fn hls_can_be_read_by_the_web_server() {
+fn hls_can_be_read_by_the_web_server_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt as _;
     let bench = Bench::new();
     let room = bench.finalized("daily-standup");
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "umask 022; exec \"$@\"", "sh"]).arg(bench.command("jitsi-hls-worker").get_program());
+    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(bench.command("jitsi-hls-worker").get_program());
     run(command.env("RECORDING_PIPELINE_ENV", bench.env_file())).exits(0);
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&room.join("v0")), 0o755);

@@ -4,15 +4,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use time::OffsetDateTime;
 
+use crate::access;
 use crate::config::Config;
 use crate::durable;
 use crate::notion::PageId;
 use crate::recording::{Fingerprint, Mp4, NOTION_ID, Room};
+use crate::small;
 use crate::state::{Create, FileName, Recording, State, free_slot};
-use crate::{small, text};
 
 /// What `.notion_id` holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub fn read_id(dir: &Path) -> Result<Option<(NotionId, OffsetDateTime)>> {
     let bytes = match small::read(&path, 4096) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("read {}", text::shown(&path))),
+        Err(error) => return Err(access::reading_in_room("read", &path, error)),
     };
     let metadata = fs::metadata(&path);
     let time = metadata.map_or(OffsetDateTime::UNIX_EPOCH, |metadata| Fingerprint::of(&metadata).mtime);

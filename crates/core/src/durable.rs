@@ -7,19 +7,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::text;
+use crate::access::{self, Want};
+use crate::{share, text};
 
 /// Writes `path` so that every reader, also after a power cut, sees all of the old bytes or all of the new ones: written
 /// beside, fsynced, renamed, and the directory fsynced. The caller holds the directory's lock, so the name beside is free or
 /// the litter of a writer that died.
+///
+/// The directory's group reads it, and nobody else ([`crate::share`]).
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_mode(path, bytes, 0o666)
-}
-
-/// The same with a mode of the file, from which the user's umask is taken away.
-pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let beside = beside(path);
-    write_beside(&beside, bytes, mode)
+    write_beside(&beside, bytes)
         .and_then(|()| fs::rename(&beside, path))
         .and_then(|()| sync_parent(path))
         .inspect_err(|_| {
@@ -31,7 +29,7 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 
 /// An error of writing: what was tried, on which path, what helps against it, and why.
 pub fn failed(tried: &str, path: &Path, error: io::Error) -> anyhow::Error {
-    let tried = format!("{tried} {}{}", text::shown(path), remedy(&error));
+    let tried = format!("{tried} {}{}", text::shown(path), remedy(path, &error));
     anyhow::Error::new(error).context(tried)
 }
 
@@ -41,12 +39,17 @@ pub fn is_full(error: &io::Error) -> bool {
 }
 
 /// What helps against an error of writing, in brackets behind the name of the file; nothing where the error says it all.
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(path: &Path, error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::PermissionDenied => " (this user must be able to write to its directory)",
-        ErrorKind::ReadOnlyFilesystem => " (its disk must be mounted for writing)",
-        _ if is_full(error) => " (make room on its disk)",
-        _ => "",
+        ErrorKind::PermissionDenied => {
+            let why = access::explain(path.parent().unwrap_or(path), Want::Write, error).unwrap_or_default();
+            format!(" (this user must be able to write to its directory: {why})")
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            " (its disk must be mounted for writing, and ReadWritePaths= of a systemd unit must name it)".to_owned()
+        }
+        _ if is_full(error) => " (make room on its disk)".to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -57,13 +60,14 @@ pub fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     // `create_new` follows no symlink that somebody put there.
-    let mut file = File::options().write(true).create_new(true).mode(mode).open(path)?;
+    let mut file = File::options().write(true).create_new(true).mode(share::NEW_FILE).open(path)?;
+    share::keep(&file, path.parent().unwrap_or(Path::new(".")));
     file.write_all(bytes)?;
     file.sync_all()
 }

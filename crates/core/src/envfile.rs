@@ -17,6 +17,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use crate::access::{self, Want};
+
 mod line;
 #[cfg(test)]
 mod tests;
@@ -105,12 +107,18 @@ pub fn read(path: &Path) -> Result<EnvFile, Problems> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Err(format!("Env file not found: {shown}").into())
         }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(format!(
-            "{shown}: cannot be read: {error}: the user that runs this tool (Jibri's own for jitsi-finalize) must be able to \
-             read it, say by its group: chgrp jibri and chmod 640 on the file, and x for that group on its directory"
-        )
-        .into()),
-        Err(error) => Err(format!("{shown}: cannot be read: {error}: name a regular file that the user of this tool can read").into()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let why = access::explain(path, Want::Read, &error);
+            let why = why.unwrap_or_else(|| "let its group read it".to_owned());
+            Err(format!(
+                "{shown}: cannot be read: {error}: the user that runs this tool must be able to read it: {why}"
+            )
+            .into())
+        }
+        Err(error) => {
+            Err(format!("{shown}: cannot be read: {error}: name a regular file that the user of this tool can read")
+                .into())
+        }
     }
 }
 

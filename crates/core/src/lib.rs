@@ -12,6 +12,7 @@
 //! tree that the scripts left) knows what was done for it, [`url`] says where people find it, [`row`] keeps its row in
 //! [`notion`].
 
+pub mod access;
 pub mod adopt;
 pub mod cli;
 pub mod config;
@@ -28,6 +29,7 @@ pub mod notion;
 pub mod recording;
 pub mod row;
 pub mod secret;
+pub mod share;
 pub mod small;
 pub mod state;
 pub mod text;

@@ -9,8 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::deadline::Deadline;
-use crate::durable;
-use crate::text;
+use crate::{durable, share, text};
 
 /// An exclusive lock on a file that stays where it is: a lock file that is deleted locks nothing.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Lock {
 /// For writing where we may, because NFS emulates flock by a byte-range lock that wants it; else for reading, which local
 /// filesystems are content with where another user made the file.
 fn open(path: &Path) -> io::Result<File> {
-    match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
+    match share::open(path, OpenOptions::new().read(true).write(true)) {
         // Not a named pipe, whose opening would wait for a writer.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.is_file() => {
             File::open(path).map_err(|_| error)

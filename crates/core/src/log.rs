@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::FormatItem;
 use time::macros::format_description;
 
-use crate::text;
+use crate::access::{Want, explain};
+use crate::{share, text};
 
 /// How much goes to stderr. The file gets every line of [`Log::line`] and [`Log::error`] in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Log {
     pub fn open(dir: &Path, name: &str, verbosity: Verbosity) -> Self {
         let path = dir.join(name);
         let file = std::fs::create_dir_all(dir)
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path))
+            .and_then(|()| share::open(&path, OpenOptions::new().append(true)))
             .map_err(|error| say(&unwritable(&path, &error)))
             .ok();
         Self { verbosity, file: Mutex::new(file.map(|file| (path, file))), aside: None }
@@ -116,8 +117,9 @@ pub fn say(line: &str) {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> String {
+    let why = explain(path, Want::Write, error).map(|why| format!(" ({why})")).unwrap_or_default();
     stamped(&format!(
-        "WARNING: cannot write the log {}: {error}: make LOG_DIR writable for this user; going on without it",
+        "WARNING: cannot write the log {}: {error}: make LOG_DIR writable for this user{why}; going on without it",
         text::shown(path)
     ))
 }

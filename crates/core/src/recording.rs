@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::mp4::{self, Shape};
 use crate::text;
 use crate::url::{self, Place, PublicUrl};
-use crate::{durable, metadata};
+use crate::{access, durable, metadata};
 
 /// The page id of the first recording of a directory, as the scripts write it.
 pub const NOTION_ID: &str = ".notion_id";
@@ -155,7 +155,7 @@ impl Mp4 {
     pub fn shape(&self, dir: &Path) -> Result<Shape> {
         let path = dir.join(&self.name);
         let shape = File::open(&path).and_then(|mut file| mp4::inspect(&mut file));
-        shape.with_context(|| format!("read {}", text::shown(&path)))
+        shape.map_err(|error| access::reading_in_room("read", &path, error))
     }
 
     /// About how long it plays, in seconds: as its index says, else by its size.
@@ -171,7 +171,7 @@ impl Mp4 {
 pub fn mp4s(dir: &Path) -> Result<Vec<Mp4>> {
     let mut found = Vec::new();
     for entry in WalkDir::new(dir).min_depth(1).max_depth(1).follow_root_links(true) {
-        let entry = entry.map_err(io_error).with_context(|| format!("list {}", text::shown(dir)))?;
+        let entry = entry.map_err(|error| access::reading("list", dir, io_error(error)))?;
         if !entry.file_type().is_file() || !is_mp4(entry.file_name()) {
             continue;
         }
@@ -179,7 +179,7 @@ pub fn mp4s(dir: &Path) -> Result<Vec<Mp4>> {
             Ok(metadata) => found.push(Mp4 { name: entry.file_name().to_owned(), print: Fingerprint::of(&metadata) }),
             // Gone since it was listed.
             Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
-            Err(error) => return Err(io_error(error)).with_context(|| format!("list {}", text::shown(dir))),
+            Err(error) => return Err(access::reading("list", dir, io_error(error))),
         }
     }
     largest_first(&mut found);

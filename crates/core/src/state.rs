@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use crate::access;
 use crate::durable;
 use crate::notion::{PageId, Provider, Status};
 use crate::recording::{Fingerprint, Mp4, Room, STATE};
@@ -234,7 +235,7 @@ impl State {
         let bytes = match small::read(&path, LARGEST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("read {}", text::shown(&path))),
+            Err(error) => return Err(access::reading_in_room("read", &path, error)),
         };
         Self::parse(&bytes).map(Some).with_context(|| {
             let path = text::shown(&path);

@@ -14,9 +14,8 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use rec_core::deadline::Deadline;
 use rec_core::lock::Lock;
 use rec_core::state::Moment;
 use rec_core::text::shown;
-use rec_core::{durable, small};
+use rec_core::{access, durable, share, small};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -43,8 +42,6 @@ const LARGEST_HEAD: u64 = 64 << 10;
 const ENQUEUE_WAIT: Duration = Duration::from_secs(10);
 /// The digits of a number in a name.
 const DIGITS: usize = 20;
-const DIR_MODE: u32 = 0o750;
-const FILE_MODE: u32 = 0o640;
 
 /// What became of an event that was put in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,10 +232,7 @@ impl Item {
                 letter.map(Some).map_err(|why| anyhow!("{} is damaged: {why}", shown(&path)))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error).with_context(|| {
-                format!("read {} (it is another user's: run all tools as one, and give it the spool)", shown(&path))
-            }),
-            Err(error) => Err(error).with_context(|| format!("read {}", shown(&path))),
+            Err(error) => Err(access::reading("read", &path, error)),
         }
     }
 
@@ -250,7 +244,7 @@ impl Item {
     pub(crate) fn note(&self, tries: &Tries) -> Result<()> {
         let mut bytes = serde_json::to_vec(tries)?;
         bytes.push(b'\n');
-        durable::write_mode(&self.try_path(), &bytes, FILE_MODE)
+        durable::write(&self.try_path(), &bytes)
     }
 
     /// Takes it out for good. False where it was gone already.
@@ -373,7 +367,7 @@ impl<'a> Outbox<'a> {
             let now = u128::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or_default();
             let number = queued.last().map_or(now, |last| now.max(last.name.number() + 1));
             let path = queue.join(format!("{number:0DIGITS$}-{id}.event"));
-            durable::write_mode(&path, &letter.to_bytes()?, FILE_MODE)?;
+            durable::write(&path, &letter.to_bytes()?)?;
             Ok(Enqueued::New(id.clone()))
         };
         put().with_context(|| format!("webhook to={}: SPOOL_DIR {}", to.name, shown(&self.config.spool_dir)))
@@ -382,7 +376,7 @@ impl<'a> Outbox<'a> {
     /// What a destination has in one of its directories; nothing where that is not there.
     pub fn list(&self, destination: &str, lane: Lane) -> Result<Listing> {
         let dir = self.dir_of(destination).join(lane.as_str());
-        list(destination, lane, &dir).with_context(|| format!("list {}", shown(&dir)))
+        list(destination, lane, &dir).map_err(|error| access::reading("list", &dir, error))
     }
 
     /// The destinations: those of `WEBHOOKS`, and those that still have something here.
@@ -391,7 +385,7 @@ impl<'a> Outbox<'a> {
         let spool = &self.config.spool_dir;
         let found = match fs::read_dir(spool) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(names),
-            found => found.with_context(|| format!("list {}", shown(spool)))?,
+            found => found.map_err(|error| access::reading("list", spool, error))?,
         };
         let mut others = Vec::new();
         for entry in found {
@@ -437,7 +431,7 @@ impl<'a> Outbox<'a> {
         let off = Off { reason: reason.to_owned(), since: now, url: url_hash(&to.url) };
         let mut bytes = serde_json::to_vec(&off)?;
         bytes.push(b'\n');
-        durable::write_mode(&self.off_path(&to.name), &bytes, FILE_MODE)
+        durable::write(&self.off_path(&to.name), &bytes)
     }
 
     /// Has messages sent to a destination again. False where nothing kept them.
@@ -556,7 +550,7 @@ fn make_dir(dir: &Path) -> Result<()> {
     if let Some(parent) = dir.parent() {
         make_dir(parent)?;
     }
-    match DirBuilder::new().mode(DIR_MODE).create(dir) {
+    match share::make_dir(dir) {
         // Somebody else was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
         made => made.and_then(|()| durable::sync_parent(dir)),

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use rec_core::access::{Want, explain};
 use rec_core::config::{Destination, SecretSource};
 use rec_core::secret::Secret;
 use rec_core::small;
@@ -30,10 +31,12 @@ pub fn read(path: &Path) -> Result<Secret, String> {
     // A link is followed: credentials may be one.
     let real = path.canonicalize();
     let bytes = real.and_then(|real| small::read(&real, LARGEST));
-    let path = shown(path);
     let bytes = bytes.map_err(|error| {
-        format!("{path} cannot be read: {error}: put the secret there, for this user to read, or name another file")
+        let why = explain(path, Want::Read, &error)
+            .unwrap_or_else(|| "put the secret there, for this user to read, or name another file".to_owned());
+        format!("{} cannot be read: {error}: {why}", shown(path))
     })?;
+    let path = shown(path);
     let text =
         String::from_utf8(bytes).map_err(|_| format!("{path} is no text: put the secret there, and nothing else"))?;
     let text = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text);

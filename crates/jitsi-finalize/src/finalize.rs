@@ -1,9 +1,12 @@
 //! The story: lock, look, decide, publish, record.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rec_core::access;
 use rec_core::adopt;
 use rec_core::config::Config;
 use rec_core::deadline::Deadline;
@@ -14,6 +17,7 @@ use rec_core::mp4::{Damage, Shape};
 use rec_core::notion::{Client, Provider, Status};
 use rec_core::recording::{LOCK, Mp4, NOTION_ID, Room, STATE};
 use rec_core::row::{Made, Publisher, create_failed};
+use rec_core::share;
 use rec_core::state::{Entry, Moment, Recording, Row, State};
 use rec_core::text::shown;
 use rec_hooks::Outbox;
@@ -66,8 +70,12 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, cli: &Cli) -> Result<Exit> {
         let dir = directory(&cli.path);
-        if !dir.is_dir() {
-            bail!("recording dir not found: {}", shown(&dir));
+        match fs::metadata(&dir) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(access::reading("open", &dir, error));
+            }
+            _ => bail!("recording dir not found: {}", shown(&dir)),
         }
         let room = Room::locate(self.config, &dir)?;
         if let Some(warning) = room.warning() {
@@ -83,6 +91,8 @@ impl Job<'_> {
             // Not even a lock is left where nothing of ours is.
             bail!("mp4 not found in {}", shown(&dir));
         }
+        // Before anything is made in it, for that takes after it.
+        self.log.warnings(share::take_in(&dir).as_slice());
         let Some(_lock) = Lock::acquire(&room.path(LOCK), &self.deadline.at_most(LOCK_WAIT))? else {
             self.log.error(&format!(
                 "Busy room={}: another tool has {} locked; it, or the next worker run, publishes what is new there",
@@ -247,6 +257,7 @@ fn remember_without_configuration(dir: &Path) {
     let room = Room::unplaced(dir);
     let remember = || -> Result<bool> {
         let mp4s = room.mp4s()?;
+        share::take_in(dir);
         let Some(_lock) = Lock::try_acquire(&room.path(LOCK))? else { return Ok(false) };
         if mp4s.is_empty() || room.path(STATE).exists() || room.path(NOTION_ID).exists() {
             return Ok(false);

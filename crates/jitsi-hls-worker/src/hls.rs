@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
+use rec_core::access::{Want, explain};
 use rec_core::config;
 use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::recording::{Fingerprint, Room};
+use rec_core::share;
 use rec_core::text::shown;
 use walkdir::WalkDir;
 
@@ -135,7 +137,7 @@ impl Job<'_> {
 
     fn build_anew(&self, plan: &Plan) -> Result<Made, Failure> {
         let tmp = self.tmp();
-        remove_tree(&tmp).and_then(|()| fs::create_dir(&tmp)).map_err(|error| host(&tmp, &error))?;
+        remove_tree(&tmp).and_then(|()| share::make_dir(&tmp)).map_err(|error| host(&tmp, &error))?;
         self.build(plan, None)
     }
 
@@ -164,6 +166,7 @@ impl Job<'_> {
         }
         fs::write(tmp.join("master.m3u8"), master)
             .and_then(|()| resume::remove_journal(&tmp))
+            .and_then(|()| share::publish(&tmp, &self.room.dir))
             .and_then(|()| sync_tree(&tmp))
             .map_err(|error| host(&tmp, &error))?;
         Ok(Made { damage })
@@ -343,7 +346,8 @@ fn announced(whole: &Whole, facts: &Facts) -> Variant {
 }
 
 fn host(path: &Path, error: &io::Error) -> Failure {
-    Failure::Host(format!("{}: {error}", shown(path)))
+    let why = explain(path, Want::Write, error).map(|why| format!(" ({why})")).unwrap_or_default();
+    Failure::Host(format!("{}{why}: {error}", shown(path)))
 }
 
 fn no_space(tmp: &Path) -> Failure {

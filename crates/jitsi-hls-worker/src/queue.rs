@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use rec_core::access;
 use rec_core::adopt::{Left, NotionId};
 use rec_core::deadline::age;
 use rec_core::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4, largest_first};
@@ -19,9 +21,11 @@ use crate::plan::{self, Facts, Retry, Step};
 pub(crate) fn rooms(root: &Path) -> Result<Vec<Room>> {
     let mut rooms = Vec::new();
     for entry in WalkDir::new(root).min_depth(1).max_depth(1).follow_root_links(true) {
-        let entry = entry
-            .map_err(io_error)
-            .with_context(|| format!("RECORDINGS_ROOT {} (is it right, and its disk mounted?)", shown(root)))?;
+        let entry = entry.map_err(io_error).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => access::reading("list RECORDINGS_ROOT", root, error),
+            _ => anyhow::Error::new(error)
+                .context(format!("RECORDINGS_ROOT {} (is it right, and its disk mounted?)", shown(root))),
+        })?;
         if entry.file_type().is_dir() {
             rooms.push(Room::below_root(entry.into_path()));
         }
@@ -49,7 +53,7 @@ impl Glance {
         let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
         let mut glance =
             Self { mp4s: Vec::new(), has_state: false, has_id: false, litter: false, retry, dirs: Vec::new() };
-        for entry in fs::read_dir(&room.dir).with_context(|| format!("list {}", shown(&room.dir)))? {
+        for entry in fs::read_dir(&room.dir).map_err(|error| access::reading("list", &room.dir, error))? {
             let entry = entry.with_context(|| format!("list {}", shown(&room.dir)))?;
             let name = entry.file_name();
             let Ok(kind) = entry.file_type() else { continue };

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rec_core::adopt;
 use rec_core::config::Config;
 use rec_core::deadline::{Deadline, age};
+use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
@@ -62,7 +63,7 @@ pub(crate) struct Worker<'a> {
 /// Removes what runs that were killed have left half made, but for what is kept.
 fn sweep(room: &Room, keep: fn(&Path) -> bool) -> Result<()> {
     for litter in hls::litter(room).into_iter().filter(|litter| !keep(litter)) {
-        hls::remove_tree(&litter).with_context(|| format!("remove {}", shown(&litter)))?;
+        hls::remove_tree(&litter).map_err(|error| durable::failed("remove", &litter, error))?;
     }
     Ok(())
 }

@@ -320,7 +320,7 @@ impl<'a> Turn<'a> {
     fn rebuild(&mut self, why: &str) -> Result<()> {
         let path = self.hls_dir();
         self.log().line(&format!("HLS in {} is not whole and is made anew: {why}", shown(&path)));
-        hls::remove_tree(&path).with_context(|| format!("remove {}", shown(&path)))?;
+        hls::remove_tree(&path).map_err(|error| durable::failed("remove", &path, error))?;
         self.entry.change(|recording| (recording.hls, recording.row) = (None, None))
     }
 
@@ -366,12 +366,9 @@ impl<'a> Turn<'a> {
         let Some(mp4) = self.mp4()? else { return Ok(Ok(())) };
         let path = self.entry.room.path(&mp4.name);
         if fingerprint(&path)? == mp4.print {
-            fs::remove_file(&path).and_then(|()| durable::sync_parent(&path)).with_context(|| {
-                format!(
-                    "delete {}, whose HLS is published: this user must be able to write to its directory",
-                    shown(&path)
-                )
-            })?;
+            fs::remove_file(&path)
+                .and_then(|()| durable::sync_parent(&path))
+                .map_err(|error| durable::failed("its HLS is published: delete", &path, error))?;
             self.entry.change(|recording| recording.removed = Some(OffsetDateTime::now_utc()))?;
         }
         Ok(Ok(()))
