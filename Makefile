@@ -66,7 +66,7 @@ bench:
 	@sh tests/needs.sh ffmpeg ffprobe jq curl find
 	$(CARGO) bench --locked -p pipeline-tests --bench pipeline
 
-# CLIPS='slides camera-720 long jobs' leaves the others out; ROUNDS=5 repeats it more often; VMAF_FFMPEG=path names an ffmpeg with libvmaf.
+# CLIPS='slides camera-720 long jobs' leaves the others out; ROUNDS=5 repeats it more often, PROFILES=480p measures only that; VMAF_FFMPEG=path names an ffmpeg with libvmaf.
 bench-hls:
 	@sh tests/needs.sh ffmpeg ffprobe taskset
 	$(CARGO) bench --locked -p pipeline-tests --bench hls -- $(CLIPS)

@@ -24,6 +24,7 @@ pub mod rooms;
 pub mod scripts;
 pub mod soak;
 pub mod tls;
+pub mod units;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// Change it when a clip's recipe changes.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// The kinds of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,13 @@ pub enum Clip {
     OtherSound,
     /// Half as long.
     Short,
-    /// 15 s of 1280x720 with Jibri's current options.
+    /// 10 s of 1280x720 with Jibri's current options.
     Hd,
-    /// 12 s of 1920x1080 with Jibri's current options.
+    /// 9 s of 1920x1080 with Jibri's current options.
     FullHd,
     /// As Jibri recorded before 2025: veryfast, a keyframe every 2 s.
     Old,
-    /// 12 s of 854x480, in the high profile and with pictures that are told from later ones.
+    /// 9 s of 854x480, in the high profile and with pictures that are told from later ones.
     High,
     /// No audio.
     Silent,
@@ -119,15 +119,15 @@ fn make(clip: Clip, to: &Path) {
             format!("-f lavfi -i {} -f lavfi -i {beeps} {jibri}", picture("320x180", 8))
         }
         Clip::Short => av("320x180", 4, jibri),
-        Clip::Hd => av("1280x720", 15, jibri),
+        Clip::Hd => av("1280x720", 10, jibri),
         Clip::Old => {
-            av("1280x720", 15, &jibri.replace("-preset ultrafast", "-preset veryfast -tune zerolatency -g 60"))
+            av("1280x720", 10, &jibri.replace("-preset ultrafast", "-preset veryfast -tune zerolatency -g 60"))
         }
-        Clip::FullHd => av("1920x1080", 12, jibri),
+        Clip::FullHd => av("1920x1080", 9, jibri),
         Clip::High => {
-            av("854x480", 12, "-c:v libx264 -profile:v high -preset veryfast -pix_fmt yuv420p -g 90 -c:a aac -f mp4")
+            av("854x480", 9, "-c:v libx264 -profile:v high -preset veryfast -pix_fmt yuv420p -g 90 -c:a aac -f mp4")
         }
-        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("854x480", 12)),
+        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("854x480", 9)),
         Clip::AudioOnly => format!("-f lavfi -i {} {jibri} -vn", tone(440, 8)),
         Clip::Low => av("640x360", 8, jibri),
         Clip::FourThree => av("1024x768", 8, jibri),

@@ -6,6 +6,7 @@ package() {
     case $1 in
     ffmpeg | ffprobe) echo ffmpeg ;;
     find) echo findutils ;;
+    getfacl) echo acl ;;
     gcc | make) echo build-essential ;;
     node) echo nodejs ;;
     pip3) echo python3-pip ;;
@@ -19,6 +20,8 @@ package() {
 packages=
 for command; do
     command -v "$command" >/dev/null 2>&1 && continue
+    # No command, but a part of Python.
+    [ "$command" = python3-yaml ] && python3 -c 'import yaml' 2>/dev/null && continue
     if [ "$command" = cargo ]; then
         # Debian 12's own is too old.
         echo 'Missing: cargo. Install Rust 1.89 or later from https://rustup.rs, then open a new shell.' >&2

@@ -58,6 +58,7 @@ struct Measured {
 }
 
 /// What is measured against what, and what is promised of it.
+#[derive(Clone, Copy)]
 struct Row {
     ours: Side,
     theirs: Side,
@@ -85,19 +86,24 @@ fn main() {
     let asked: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| name.starts_with(asked));
     let vmaf = vmaf_ffmpeg();
+    let profiles = std::env::var("PROFILES").unwrap_or_default();
+    let rows = |all: &[Row]| -> Vec<Row> {
+        let named = |row: &&Row| matches!(row.ours, Side::Ours(name, _) if profiles.split_whitespace().any(|asked| asked == name));
+        all.iter().filter(|row| profiles.is_empty() || named(row)).copied().collect()
+    };
 
     println!("{SECONDS} s of each clip, {rounds} rounds; CPU as median (least .. most) of the rounds' ratios");
     heading();
     for (kind, height) in Kind::ALL.into_iter().flat_map(|kind| HEIGHTS.map(|height| (kind, height))) {
         let name = format!("{}-{height}", kind.name());
         if wanted(&name) {
-            measure(&name, &clips::clip(kind, height), &ROWS, rounds, vmaf.as_deref(), true);
+            measure(&name, &clips::clip(kind, height), &rows(&ROWS), rounds, vmaf.as_deref(), true);
         }
     }
     if wanted("long") {
         // A copy costs next to nothing but what every run costs: its ratio means something on a meeting, not on 48 s.
         let long = clips::repeated(Kind::Both, 720, LONG);
-        measure("long: both-720 x13", &long, &LONG_ROWS, rounds.min(2), None, false);
+        measure("long: both-720 x13", &long, &rows(&LONG_ROWS), rounds.min(2), None, false);
     }
     if wanted("jobs") {
         at_once(&clips::clip(Kind::Both, 720), rounds);

@@ -230,7 +230,7 @@ fn an_event_that_this_user_may_not_read_waits_for_one_who_may() {
     let out = flush().exits(1);
     let named = |line: &String| line.starts_with("ERROR: webhook to=reflector: read ") && line.contains(&first.id);
     assert!(out.messages().iter().any(named), "{}", out.stderr);
-    assert!(out.stderr.contains(": sudo chmod u+r "), "{}", out.stderr);
+    assert!(out.stderr.contains(" 0000, and this is ") && out.stderr.contains(": sudo ch"), "{}", out.stderr);
     assert_eq!((bench.dead("reflector").len(), receiver.connections()), (0, 0));
     give(&bench.spool());
     fs::set_permissions(&first.path, fs::Permissions::from_mode(0o640)).unwrap();

@@ -1,6 +1,5 @@
 //! Who runs `rec-hook flush` every minute: cron, or systemd; and what the guides have people do by hand.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,75 +8,21 @@ use pipeline_tests::outbox::{SECRET, body_of};
 use pipeline_tests::processes::{can_trace, traced};
 use pipeline_tests::receivers::Receiver;
 use pipeline_tests::tls::{certificates, tls_before};
-use pipeline_tests::{Bench, binary, run, skipped};
+use pipeline_tests::units::{allowed, assert_sound, calls};
+use pipeline_tests::{Bench, binary, run};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The unit with our own binary in it, in a directory of its own.
-fn units(bench: &Bench) -> PathBuf {
-    let dir = bench.dir().join("units");
-    fs::create_dir(&dir).unwrap();
-    for unit in ["rec-hook.service", "rec-hook.timer"] {
-        let text = fs::read_to_string(repository().join("etc/systemd").join(unit)).unwrap();
-        // In quotes: this folder may have a blank in its name.
-        let ours = text.replace("/usr/local/bin/rec-hook", &format!("\"{}\"", binary("rec-hook").display()));
-        fs::write(dir.join(unit), ours).unwrap();
-    }
-    dir
-}
-
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units_and_little_that_the_service_may_do() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        skipped("systemd-analyze is not here: install Debian's package systemd");
-        return;
-    }
-    let bench = Bench::new();
-    let dir = units(&bench);
-    assert!(fs::read_to_string(dir.join("rec-hook.service")).unwrap().contains(binary("rec-hook").to_str().unwrap()));
-    // Whether the manual page is installed is no matter of the unit.
-    let mut verify = Command::new("systemd-analyze");
-    verify.args(["verify", "--man=no"]).arg(dir.join("rec-hook.service")).arg(dir.join("rec-hook.timer"));
-    let out = run(&mut verify).exits(0);
-    assert_eq!((&*out.stdout, &*out.stderr), ("", ""));
-    let mut security = Command::new("systemd-analyze");
-    // It exits 1 where the exposure is above 2.0, in tenths.
-    security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(dir.join("rec-hook.service"));
-    let out = run(&mut security);
-    assert_eq!(out.code, Some(0), "{}{}", out.stdout, out.stderr);
-}
-
-/// The system calls of a set and of the sets in it, as this systemd has them.
-fn members(sets: &str, name: &str) -> BTreeSet<String> {
-    let section = sets.split("\n\n").find(|section| section.trim_start().lines().next() == Some(name));
-    let words = section.unwrap_or_else(|| panic!("no {name}")).lines().skip(1).map(str::trim);
-    let expand = |word: &str| if word.starts_with('@') { members(sets, word) } else { [word.to_owned()].into() };
-    words.filter(|word| !word.is_empty() && !word.starts_with('#')).flat_map(expand).collect()
+    assert_sound(&Bench::new(), "rec-hook", &["rec-hook.service", "rec-hook.timer"]);
 }
 
 #[test]
 fn the_service_may_do_what_a_flush_does() {
-    let sets = Command::new("systemd-analyze").args(["syscall-filter", "--no-pager"]).output();
-    let Ok(sets) = sets else {
-        skipped("systemd-analyze is not here: install Debian's package systemd");
-        return;
-    };
-    if !can_trace() {
-        return;
-    }
-    let sets = String::from_utf8(sets.stdout).unwrap();
-    let service = fs::read_to_string(repository().join("etc/systemd/rec-hook.service")).unwrap();
-    let mut allowed = members(&sets, "@default");
-    for filter in service.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
-        for name in filter.trim_start_matches('~').split(' ') {
-            match members(&sets, name) {
-                without if filter.starts_with('~') => allowed.retain(|call| !without.contains(call)),
-                more => allowed.extend(more),
-            }
-        }
-    }
+    let Some(allowed) = allowed("rec-hook.service").filter(|_| can_trace()) else { return };
     let mut bench = Bench::new();
     let reflector = Receiver::reflector(SECRET);
     reflector.know_room("Room-1");
@@ -89,8 +34,7 @@ fn the_service_may_do_what_a_flush_does() {
     run(&mut traced(&flush, ["-o".as_ref(), trace.as_os_str()])).exits(0);
     assert_eq!(reflector.taken().len(), 1);
     let trace = fs::read_to_string(trace).unwrap();
-    let call = |line: &str| line.split_once(' ')?.1.trim_start().split_once('(').map(|(name, _)| name.to_owned());
-    let calls: BTreeSet<_> = trace.lines().filter_map(call).filter(|name| !name.contains(' ')).collect();
+    let calls = calls(&trace);
     assert!(calls.contains("connect") && calls.contains("fsync"), "{calls:?}");
     let refused: Vec<_> = calls.difference(&allowed).collect();
     assert!(refused.is_empty(), "{refused:?}");
@@ -102,8 +46,10 @@ fn cron_and_systemd_run_a_command_that_is_silent_where_there_is_nothing_to_do() 
     bench.tell("reflector", "http://127.0.0.1:9");
     let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
     let (cron, service) = (read("cron.d/rec-hook"), read("etc/systemd/rec-hook.service"));
-    let line = cron.lines().find(|line| line.starts_with("* * * * * jitsi-recordings ")).unwrap();
-    let of_cron = line.split_once(" jitsi-recordings ").unwrap().1.split(" 2>&1").next().unwrap();
+    let line = cron.lines().find_map(|line| line.strip_prefix("* * * * * ")).unwrap();
+    let (user, rest) = line.split_once(' ').unwrap();
+    assert!(service.contains(&format!("\nUser={user}\n")), "{user}");
+    let of_cron = rest.split(" 2>&1").next().unwrap();
     let of_systemd = service.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/")).unwrap();
     assert_eq!(of_cron, of_systemd);
     let words: Vec<_> = of_cron.split(' ').collect();

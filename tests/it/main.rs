@@ -34,6 +34,7 @@ mod hooks_spool;
 mod hooks_units;
 mod hostile;
 mod install;
+mod jibri_guides;
 mod jobs;
 mod media;
 mod names;

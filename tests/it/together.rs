@@ -91,7 +91,7 @@ fn both_are_published(bench: &Bench, room: &Path) {
     rows.sort();
     let row = |slot: &str| (format!("https://rec.example.com/session/{slot}/master.m3u8"), "published".to_owned());
     assert_eq!(rows, [row("v0"), row("v1")]);
-    for (slot, seconds) in [("v0", 15.0), ("v1", 8.0)] {
+    for (slot, seconds) in [("v0", 10.0), ("v1", 8.0)] {
         let played = hls::play(&room.join(slot).join("master.m3u8"));
         assert!((played - seconds).abs() < 0.5, "{slot}: {played}");
     }

@@ -51,8 +51,17 @@ pub(crate) fn open(path: &Path, options: &mut fs::OpenOptions) -> io::Result<Fil
 
 /// Makes a directory in which the group of the one around it may do what it may do there, and nobody else anything.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0)
+}
+
+/// The same of one that the web server is going to read.
+pub fn make_public_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0o005)
+}
+
+fn make(dir: &Path, others: u32) -> io::Result<()> {
     let around = fs::metadata(around(dir))?;
-    let mode = 0o700 | (around.mode() & 0o070);
+    let mode = 0o700 | (around.mode() & 0o070) | others;
     DirBuilder::new().mode(mode).create(dir)?;
     if let Ok(ours) = fs::metadata(dir) {
         if ours.gid() != around.gid() {

@@ -137,7 +137,7 @@ impl Job<'_> {
 
     fn build_anew(&self, plan: &Plan) -> Result<Made, Failure> {
         let tmp = self.tmp();
-        remove_tree(&tmp).and_then(|()| share::make_dir(&tmp)).map_err(|error| host(&tmp, &error))?;
+        remove_tree(&tmp).and_then(|()| share::make_public_dir(&tmp)).map_err(|error| host(&tmp, &error))?;
         self.build(plan, None)
     }
 
