@@ -13,8 +13,8 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/vendor-completions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
-TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-hook rec-url
-PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
+TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-check rec-hook rec-url
+PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-check.8 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
 GUIDES = webhooks-optilearn.md webhooks-reflector.md
 EXAMPLES = etc/recording-pipeline.env.example etc/systemd/rec-hook.service etc/systemd/rec-hook.timer cron.d/jitsi-hls-worker cron.d/rec-hook
 SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh

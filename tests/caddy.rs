@@ -18,7 +18,7 @@ pub const USER: &str = "team";
 /// With which password.
 pub const PASSWORD: &str = "Geheim 1/2:3";
 /// What `caddy hash-password` made of it.
-const HASH: &str = "$2a$10$J6Ucn1gtpqeT366BDJ3y0OoSaeAuT9n28Vg40vul/qEq2mBvysOrq";
+pub const HASH: &str = "$2a$10$J6Ucn1gtpqeT366BDJ3y0OoSaeAuT9n28Vg40vul/qEq2mBvysOrq";
 
 /// A watch page, and what else may lie beside it.
 pub const PAGE: [(&str, &str); 6] = [

@@ -8,6 +8,7 @@
 )]
 
 pub mod caddy;
+pub mod check;
 pub mod disk;
 pub mod hls;
 pub mod host;

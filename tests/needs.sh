@@ -6,12 +6,13 @@ package() {
     case $1 in
     ffmpeg | ffprobe) echo ffmpeg ;;
     find) echo findutils ;;
-    getfacl) echo acl ;;
     gcc | make) echo build-essential ;;
     node) echo nodejs ;;
     pip3) echo python3-pip ;;
     systemd-analyze) echo systemd ;;
+    getfacl | setfacl) echo acl ;;
     setpriv | taskset) echo util-linux ;;
+    useradd) echo passwd ;;
     ip) echo iproute2 ;;
     *) echo "$1" ;;
     esac

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 
 use pipeline_tests::{Bench, assert_published, run, skipped};
 
+/// Those that say on stderr what is wrong with the env file; `rec-check` is there to say it.
 const TOOLS: [&str; 5] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-hook", "rec-url"];
+const ALL: [&str; 6] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-check", "rec-hook", "rec-url"];
 
 /// With what a tool ends whose command line is wrong, and one whose env file is: `rec-hook` has the codes of sysexits.h.
 fn codes(tool: &str) -> (i32, i32) {
@@ -21,6 +23,7 @@ fn harmless(bench: &Bench, tool: &str) -> Vec<String> {
     let room = bench.room("harmless").to_str().unwrap().to_owned();
     match tool {
         "jitsi-hls-worker" => vec![],
+        "rec-check" => vec!["env".to_owned()],
         "rec-hook" => vec!["ls".to_owned()],
         "notion-patch" => {
             let page = bench.notion.database_id();
@@ -51,7 +54,7 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Vec<u8>)> {
 
 #[test]
 fn help_and_version_go_to_stdout_and_need_no_env_file() {
-    for tool in TOOLS {
+    for tool in ALL {
         let mut command = Command::new(pipeline_tests::binary(tool));
         let out = run(command.arg("--help").env_clear()).exits(0);
         for part in [tool, "Exit status: 0 done", "--env-file <PATH>", "--quiet", "--verbose", "--version"] {
@@ -66,7 +69,7 @@ fn help_and_version_go_to_stdout_and_need_no_env_file() {
 #[test]
 fn a_wrong_command_line_is_a_usage_error_on_stderr() {
     let bench = Bench::new();
-    for tool in TOOLS {
+    for tool in ALL {
         for wrong in [&["--no-such-flag"][..], &["-q", "-v"], &["--env-file"], &["--generate-completion", "csh"]] {
             let out = run(bench.command(tool).args(harmless(&bench, tool)).args(wrong)).exits(codes(tool).0);
             assert_eq!(out.stdout, "");
@@ -249,7 +252,7 @@ fn what_finalize_could_not_publish_for_a_broken_env_file_the_worker_publishes() 
 
 #[test]
 fn a_shell_accepts_the_completions_made_for_it() {
-    for tool in TOOLS {
+    for tool in ALL {
         for shell in ["bash", "zsh", "fish"] {
             let mut command = Command::new(pipeline_tests::binary(tool));
             let script = run(command.args(["--generate-completion", shell]).env_clear()).exits(0).stdout;

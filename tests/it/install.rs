@@ -5,15 +5,17 @@ use std::process::Command;
 
 use pipeline_tests::{binary, files_below, run};
 
-const INSTALLED: [&str; 39] = [
+const INSTALLED: [&str; 44] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
+    "bin/rec-check",
     "bin/rec-hook",
     "bin/rec-url",
     "share/bash-completion/completions/jitsi-finalize",
     "share/bash-completion/completions/jitsi-hls-worker",
     "share/bash-completion/completions/notion-patch",
+    "share/bash-completion/completions/rec-check",
     "share/bash-completion/completions/rec-hook",
     "share/bash-completion/completions/rec-url",
     "share/doc/jitsi-recording-pipeline/CHANGELOG.md",
@@ -31,6 +33,7 @@ const INSTALLED: [&str; 39] = [
     "share/fish/vendor_completions.d/jitsi-finalize.fish",
     "share/fish/vendor_completions.d/jitsi-hls-worker.fish",
     "share/fish/vendor_completions.d/notion-patch.fish",
+    "share/fish/vendor_completions.d/rec-check.fish",
     "share/fish/vendor_completions.d/rec-hook.fish",
     "share/fish/vendor_completions.d/rec-url.fish",
     "share/man/man1/notion-patch.1",
@@ -40,9 +43,11 @@ const INSTALLED: [&str; 39] = [
     "share/man/man7/recording-pipeline.7",
     "share/man/man8/jitsi-finalize.8",
     "share/man/man8/jitsi-hls-worker.8",
+    "share/man/man8/rec-check.8",
     "share/zsh/vendor-completions/_jitsi-finalize",
     "share/zsh/vendor-completions/_jitsi-hls-worker",
     "share/zsh/vendor-completions/_notion-patch",
+    "share/zsh/vendor-completions/_rec-check",
     "share/zsh/vendor-completions/_rec-hook",
     "share/zsh/vendor-completions/_rec-url",
 ];

@@ -48,6 +48,7 @@ mod notion_rows;
 mod notion_tls;
 mod pipeline;
 mod progress;
+mod rec_check;
 mod rec_hook;
 mod rec_url;
 mod receivers;

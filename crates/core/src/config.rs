@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use crate::envfile::{self, EnvFile, Problems};
+use crate::envfile::{self, Entry, EnvFile, Problems};
 use crate::http::is_loopback;
 use crate::secret::Secret;
 
@@ -79,6 +79,25 @@ pub struct Notion {
     pub settle: Duration,
 }
 
+impl Notion {
+    /// What an env file says of Notion where its database is still to be made; `path` is for the messages.
+    pub fn before_its_database(path: &Path, env: &EnvFile) -> Result<Self, Problems> {
+        let mut take = Take { path, env, problems: Vec::new() };
+        let notion = Self::without_database(&mut take);
+        if take.problems.is_empty() { Ok(notion) } else { Err(Problems::new(take.problems)) }
+    }
+
+    fn without_database(take: &mut Take<'_>) -> Self {
+        Self {
+            token: Secret::new(take.parsed("NOTION_TOKEN", token)),
+            database_id: String::new(),
+            data_source_id: None,
+            api_url: take.parsed("NOTION_API_URL", api_url),
+            settle: Duration::from_secs(take.parsed("NOTION_SETTLE_SECONDS", |text| whole(text, "seconds")).into()),
+        }
+    }
+}
+
 impl From<&Notion> for crate::notion::Settings {
     fn from(notion: &Notion) -> Self {
         Self {
@@ -101,14 +120,7 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let env = envfile::read(path)?;
         let mut config = Self::from_entries(path, &env)?;
-        for (key, example) in EXAMPLES {
-            if let (Some(value), Some(line)) = (env.get(key), env.line_of(key))
-                && value == example
-            {
-                let shown = path.display();
-                config.warnings.push(format!("{shown}:{line}: {key}: still the example's: put your own here"));
-            }
-        }
+        config.warnings.extend(examples_left(path, &env));
         for destination in &config.webhooks {
             if let SecretSource::File(file) = &destination.secret
                 && is_everybodys(file)
@@ -132,11 +144,9 @@ impl Config {
         let mut take = Take { path, env, problems: Vec::new() };
         let mut config = Self {
             notion: Notion {
-                token: Secret::new(take.parsed("NOTION_TOKEN", token)),
                 database_id: take.parsed("NOTION_DATABASE_ID", notion_id),
                 data_source_id: take.parsed_if_set("NOTION_DATA_SOURCE_ID", notion_id),
-                api_url: take.parsed("NOTION_API_URL", api_url),
-                settle: Duration::from_secs(take.parsed("NOTION_SETTLE_SECONDS", |text| whole(text, "seconds")).into()),
+                ..Notion::without_database(&mut take)
             },
             public_base_url: take.parsed("PUBLIC_BASE_URL", base_url),
             public_url_auth: take.parsed_if_set("PUBLIC_URL_AUTH", url_auth).map(Secret::new),
@@ -169,7 +179,18 @@ impl Config {
     }
 }
 
-fn is_everybodys(file: &Path) -> bool {
+/// A warning for each value that is still the example's.
+pub fn examples_left(path: &Path, env: &EnvFile) -> Vec<String> {
+    let left = EXAMPLES.iter().filter(|(key, example)| env.get(key) == Some(example));
+    left.filter_map(|(key, _)| {
+        let line = env.line_of(key)?;
+        Some(format!("{}:{line}: {key}: still the example's: put your own here", path.display()))
+    })
+    .collect()
+}
+
+/// Whether every user can read a file.
+pub fn is_everybodys(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
@@ -218,23 +239,31 @@ fn meaning(key: &str) -> &'static str {
 
 /// A warning for each key that looks like a misspelt one of ours. Others are ignored: the file may serve other programs too.
 fn misspelt(path: &Path, env: &EnvFile) -> Vec<String> {
-    let near = |key: &str| {
-        let key = key.to_ascii_uppercase();
-        let close = |known: &&Key| {
-            known.name.len().abs_diff(key.len()) <= 2 && strsim::damerau_levenshtein(known.name, &key) <= 2
-        };
-        KEYS.iter().find(close)
-    };
-    let unknown = env.entries.iter().filter(|entry| {
-        // Those of webhooks are judged by the names of the destinations.
-        !entry.key.starts_with("WEBHOOK_") && KEYS.iter().all(|known| known.name != entry.key)
-    });
-    unknown
+    unknown(env)
         .filter_map(|entry| Some((entry, near(&entry.key)?)))
         .map(|(entry, known)| {
             format!("{}:{}: {}: unknown key: did you mean {}?", path.display(), entry.line, entry.key, known.name)
         })
         .collect()
+}
+
+/// The keys that are not ours, and look like none of ours.
+pub fn foreign_keys(env: &EnvFile) -> Vec<&str> {
+    unknown(env).map(|entry| entry.key.as_str()).filter(|key| near(key).is_none()).collect()
+}
+
+fn unknown(env: &EnvFile) -> impl Iterator<Item = &Entry> {
+    env.entries.iter().filter(|entry| {
+        // Those of webhooks are judged by the names of the destinations.
+        !entry.key.starts_with("WEBHOOK_") && KEYS.iter().all(|known| known.name != entry.key)
+    })
+}
+
+fn near(key: &str) -> Option<&'static Key> {
+    let key = key.to_ascii_uppercase();
+    let close =
+        |known: &&Key| known.name.len().abs_diff(key.len()) <= 2 && strsim::damerau_levenshtein(known.name, &key) <= 2;
+    KEYS.iter().find(close)
 }
 
 fn token(text: &str) -> Result<String, String> {

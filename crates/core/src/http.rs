@@ -58,10 +58,14 @@ pub fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }
-    let date =
+    Some(Duration::try_from(date(value)? - now).unwrap_or(Duration::ZERO))
+}
+
+/// Reads an HTTP date, as `Date` has it.
+pub fn date(value: &str) -> Option<OffsetDateTime> {
+    let form =
         format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let at = PrimitiveDateTime::parse(value, date).ok()?.assume_utc();
-    Some(Duration::try_from(at - now).unwrap_or(Duration::ZERO))
+    Some(PrimitiveDateTime::parse(value.trim(), form).ok()?.assume_utc())
 }
 
 #[cfg(test)]

@@ -34,3 +34,4 @@ pub mod small;
 pub mod state;
 pub mod text;
 pub mod url;
+pub mod window;

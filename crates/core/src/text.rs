@@ -38,6 +38,21 @@ fn escape_into(out: &mut String, text: &str) {
     }
 }
 
+/// A number of bytes in the unit that `HLS_MIN_FREE` has for as many.
+#[expect(clippy::cast_precision_loss, reason = "rounded anyway")]
+pub fn bytes(count: u64) -> String {
+    let (mut number, mut unit) = (count as f64, "");
+    for larger in ["k", "M", "G", "T"] {
+        // From here on it would be rounded to 1024.
+        if number < 1023.5 {
+            break;
+        }
+        (number, unit) = (number / 1024.0, larger);
+    }
+    let digits = usize::from(number < 9.95 && !unit.is_empty());
+    format!("{number:.digits$}{unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +70,14 @@ mod tests {
         for (name, wanted) in cases {
             assert_eq!(shown(OsStr::from_bytes(name)), wanted);
         }
+    }
+
+    #[test]
+    fn bytes_are_shown_as_they_are_set() {
+        let cases = [(0, "0"), (999, "999"), (1024, "1.0k"), (10_200, "10k"), (1_048_200, "1.0M"), (1 << 30, "1.0G")];
+        for (count, wanted) in cases {
+            assert_eq!(bytes(count), wanted);
+        }
+        assert_eq!(bytes(u64::MAX), "16777216T");
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rec_core::config::{Hls, WindowCloses};
-
-use crate::window::Window;
+use rec_core::window::Window;
 
 /// A window, and what happens at its end.
 #[derive(Debug)]

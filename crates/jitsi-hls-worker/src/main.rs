@@ -26,7 +26,6 @@ mod steps;
 mod telling;
 mod ts;
 mod verify;
-mod window;
 
 use std::process::ExitCode;
 

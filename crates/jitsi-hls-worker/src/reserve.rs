@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rec_core::text::bytes;
 use walkdir::WalkDir;
 
 /// What the encodes of this run are going to write.
@@ -47,7 +48,7 @@ pub(crate) struct NoRoom {
 
 impl fmt::Display for NoRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [needs, free, min_free, others] = [self.needs, self.free, self.min_free, self.others].map(shown);
+        let [needs, free, min_free, others] = [self.needs, self.free, self.min_free, self.others].map(bytes);
         write!(
             f,
             "its HLS needs {needs}, and the disk has {free} free, of which {min_free} stay free (HLS_MIN_FREE) and {others} are for other jobs"
@@ -105,21 +106,6 @@ fn size(tree: &Path) -> u64 {
     entries.map(|metadata| metadata.blocks() * 512).sum()
 }
 
-/// Bytes in the unit that `HLS_MIN_FREE` has for as many.
-#[expect(clippy::cast_precision_loss, reason = "rounded anyway")]
-fn shown(bytes: u64) -> String {
-    let (mut number, mut unit) = (bytes as f64, "");
-    for larger in ["k", "M", "G", "T"] {
-        // From here on it would be rounded to 1024.
-        if number < 1023.5 {
-            break;
-        }
-        (number, unit) = (number / 1024.0, larger);
-    }
-    let digits = usize::from(number < 9.95 && !unit.is_empty());
-    format!("{number:.digits$}{unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,15 +130,6 @@ mod tests {
         }
         let why = fit(4 << 20, 100 << 20, 1 << 30, 0).unwrap_err().to_string();
         assert!(why.starts_with("its HLS needs 4.0M, and the disk has 100M free, of which 1.0G stay"), "{why}");
-    }
-
-    #[test]
-    fn bytes_are_shown_as_they_are_set() {
-        let cases = [(0, "0"), (999, "999"), (1024, "1.0k"), (10_200, "10k"), (1_048_200, "1.0M"), (1 << 30, "1.0G")];
-        for (bytes, wanted) in cases {
-            assert_eq!(shown(bytes), wanted);
-        }
-        assert_eq!(shown(u64::MAX), "16777216T");
     }
 
     #[test]

@@ -159,6 +159,19 @@ impl Standin {
         id
     }
 
+    /// Moves the database to the trash, where it can still be read.
+    pub fn trash_database(&self) {
+        for database in self.shared.lock().store.databases.iter_mut().filter(|database| database.id == DATABASE_ID) {
+            database.trashed = true;
+        }
+    }
+
+    /// Id and title of each database, in the order of creation.
+    pub fn databases(&self) -> Vec<(String, String)> {
+        let state = self.shared.lock();
+        state.store.databases.iter().map(|database| (database.id.clone(), database.title.clone())).collect()
+    }
+
     /// Takes the database away from the integration: it and its pages are 404.
     pub fn unshare(&self) {
         self.set_shared(false);

@@ -11,7 +11,10 @@ use crate::store::Store;
 
 /// `POST /v1/databases`: the columns are in `properties`, since 2025-09-03 in `initial_data_source.properties`.
 pub(crate) fn create(store: &mut Store, body: &Map<String, Value>, version: Version) -> Result<Value, Problem> {
-    let findings = shape::parent(body.get("parent"), &["page_id", "workspace"]);
+    let mut findings = shape::parent(body.get("parent"), &["page_id", "workspace"]);
+    if let Some(title) = body.get("title").filter(|title| !title.is_array()) {
+        findings.push(finding("body.title", "an array or `undefined`", Some(title)));
+    }
     if !findings.is_empty() {
         return Err(Problem::body(&findings));
     }

@@ -130,7 +130,7 @@ pub(crate) fn database(store: &Store, database: &Database, version: Version) -> 
         put("properties", columns(source));
     }
     if version < Version::V2026 {
-        put("archived", json!(false));
+        put("archived", json!(database.trashed));
     }
     Value::Object(object)
 }
@@ -150,7 +150,7 @@ pub(crate) fn data_source(store: &Store, source: &Source, version: Version) -> O
     put("database_parent", json!({ "type": "page_id", "page_id": store.home }));
     put("url", json!(format!("https://www.notion.so/{}", ids::undashed(&source.id))));
     if version < Version::V2026 {
-        put("archived", json!(false));
+        put("archived", json!(database.trashed));
     }
     Some(Value::Object(object))
 }
@@ -167,7 +167,7 @@ fn container(database: &Database, object: &str) -> Map<String, Value> {
     put("last_edited_time", json!(when::precise(database.created)));
     put("description", json!([]));
     put("public_url", Value::Null);
-    put("in_trash", json!(false));
+    put("in_trash", json!(database.trashed));
     common
 }
 

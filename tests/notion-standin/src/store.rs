@@ -31,6 +31,7 @@ pub(crate) struct Database {
     pub(crate) title: String,
     pub(crate) created: SystemTime,
     pub(crate) shared: bool,
+    pub(crate) trashed: bool,
 }
 
 /// A table of a database.
@@ -62,7 +63,8 @@ pub(crate) struct Row {
 
 impl Store {
     pub(crate) fn add_database(&mut self, id: &str, source: &str, title: &str, columns: Vec<Property>) {
-        self.databases.push(Database { id: id.into(), title: title.into(), created: SystemTime::now(), shared: true });
+        let created = SystemTime::now();
+        self.databases.push(Database { id: id.into(), title: title.into(), created, shared: true, trashed: false });
         self.add_source(source, id, title, columns);
     }
 

@@ -32,10 +32,10 @@ struct Shared {
 }
 
 /// A request and what its failures mean.
-struct Call<'a> {
-    request: Request,
-    effect: Effect,
-    subject: Subject<'a>,
+pub(super) struct Call<'a> {
+    pub(super) request: Request,
+    pub(super) effect: Effect,
+    pub(super) subject: Subject<'a>,
 }
 
 impl Client {
@@ -77,7 +77,7 @@ impl Client {
             effect: Effect::Create,
             subject: self.database(),
         })?;
-        page(&reply).map(|found| found.id).ok_or_else(|| strange(Kind::Unanswered, "a page", &reply))
+        page(&reply).map(|found| found.id).ok_or_else(|| strange(Kind::Unanswered, self.database(), "a page", &reply))
     }
 
     /// Sets a row's URL, Provider and Status: `PATCH /v1/pages/{id}`.
@@ -116,7 +116,7 @@ impl Client {
             effect: Effect::Repeatable,
             subject: self.database(),
         })?;
-        let rows = reply["results"].as_array().ok_or_else(|| strange(Kind::Away, "a list", &reply))?;
+        let rows = reply["results"].as_array().ok_or_else(|| strange(Kind::Away, self.database(), "a list", &reply))?;
         let mut found: Vec<_> = rows.iter().filter_map(page).filter(|found| !found.archived).collect();
         found.sort_by(|a, b| (&a.created_time, a.id.as_str()).cmp(&(&b.created_time, b.id.as_str())));
         Ok(found)
@@ -157,21 +157,21 @@ impl Client {
     fn read_schema(&self) -> Result<Schema, Error> {
         let request = request(Method::GET, &self.database_path(), None);
         let reply = self.send(&Call { request, effect: Effect::Repeatable, subject: self.database() })?;
-        Schema::read(&reply).ok_or_else(|| strange(Kind::Away, "a database", &reply))?
+        Schema::read(&reply).ok_or_else(|| strange(Kind::Away, self.database(), "a database", &reply))?
     }
 
     fn known_schema(&self) -> MutexGuard<'_, Option<Result<Schema, Error>>> {
         self.shared.schema.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn database(&self) -> Subject<'_> {
+    pub(super) fn database(&self) -> Subject<'_> {
         match &self.shared.settings.data_source_id {
             Some(id) => Subject::Database { key: "NOTION_DATA_SOURCE_ID", id },
             None => Subject::Database { key: "NOTION_DATABASE_ID", id: &self.shared.settings.database_id },
         }
     }
 
-    fn database_path(&self) -> String {
+    pub(super) fn database_path(&self) -> String {
         match &self.shared.settings.data_source_id {
             Some(id) => format!("/v1/data_sources/{id}"),
             None => format!("/v1/databases/{}", self.shared.settings.database_id),
@@ -179,7 +179,7 @@ impl Client {
     }
 
     /// Sends a request until it succeeds or `retry.rs` ends it. The result is the JSON of a 2xx reply.
-    fn send(&self, call: &Call<'_>) -> Result<Value, Error> {
+    pub(super) fn send(&self, call: &Call<'_>) -> Result<Value, Error> {
         let tries = if self.shared.away.load(Ordering::Relaxed) { 1 } else { retry::TRIES };
         let mut attempt = 1;
         let result = loop {
@@ -203,7 +203,7 @@ impl Client {
         let reply = self.shared.wire.attempt(&call.request, &self.deadline);
         let (outcome, happened) = match &reply {
             Ok(reply) => match (reply.status, &reply.body) {
-                (200..=299, Ok(body)) => return understood(call.effect, reply.status, body).map(Some),
+                (200..=299, Ok(body)) => return understood(call, reply.status, body).map(Some),
                 (200..=299, Err(why)) => (Outcome::NoReply, format!("Notion answered {}, but {why}", reply.status)),
                 (status, body) => {
                     let body = body.as_deref().unwrap_or_default();
@@ -226,23 +226,26 @@ impl Client {
                 Err(refusal(call.subject, reply.status, reply.body.as_deref().unwrap_or_default()))
             }
             (Verdict::GiveUp(kind, why), _) if kind != Kind::Away || !self.deadline.stopped() => {
-                Err(gave_up(kind, &happened, &why))
+                Err(gave_up(kind, call.subject, &happened, &why))
             }
             _ => Err(Error::new(Kind::Stopped, &format!("stopped; {happened}"))),
         }
     }
 }
 
-fn gave_up(kind: Kind, happened: &str, why: &str) -> Error {
+fn gave_up(kind: Kind, subject: Subject<'_>, happened: &str, why: &str) -> Error {
     let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-    let what_now = match kind {
-        Kind::Unanswered | Kind::Failed5xx => "; the row may exist: it is looked for before another is created",
+    let what_now = match (kind, subject) {
+        (Kind::Unanswered | Kind::Failed5xx, Subject::Parent(_)) => {
+            "; the database may exist: look at the page in Notion before you run this again"
+        }
+        (Kind::Unanswered | Kind::Failed5xx, _) => "; the row may exist: it is looked for before another is created",
         _ => "; try again later",
     };
     Error::new(kind, &format!("{happened}{why}{what_now}"))
 }
 
-fn request(method: Method, path: &str, body: Option<&Value>) -> Request {
+pub(super) fn request(method: Method, path: &str, body: Option<&Value>) -> Request {
     Request { method, path: path.to_owned(), body: body.map(Value::to_string) }
 }
 
@@ -255,16 +258,16 @@ fn check_url(url: &str) -> Result<(), Error> {
 }
 
 /// The JSON of a reply that says that all went well.
-fn understood(effect: Effect, status: u16, body: &str) -> Result<Value, Error> {
+fn understood(call: &Call<'_>, status: u16, body: &str) -> Result<Value, Error> {
     serde_json::from_str(body).map_err(|_| {
-        let kind = if effect == Effect::Create { Kind::Unanswered } else { Kind::Away };
-        gave_up(kind, &format!("Notion answered {}", quote(status, body)), "")
+        let kind = if call.effect == Effect::Create { Kind::Unanswered } else { Kind::Away };
+        gave_up(kind, call.subject, &format!("Notion answered {}", quote(status, body)), "")
     })
 }
 
-fn strange(kind: Kind, wanted: &str, reply: &Value) -> Error {
+pub(super) fn strange(kind: Kind, subject: Subject<'_>, wanted: &str, reply: &Value) -> Error {
     let reply = beginning(&reply.to_string());
-    gave_up(kind, &format!("Notion answered 200 with something that is not {wanted}: {reply}"), "")
+    gave_up(kind, subject, &format!("Notion answered 200 with something that is not {wanted}: {reply}"), "")
 }
 
 fn page(reply: &Value) -> Option<Found> {
@@ -274,5 +277,7 @@ fn page(reply: &Value) -> Option<Found> {
 }
 
 fn this_page(id: &PageId, reply: &Value) -> Result<Found, Error> {
-    page(reply).filter(|found| found.id.same_page(id)).ok_or_else(|| strange(Kind::Away, "this page", reply))
+    page(reply)
+        .filter(|found| found.id.same_page(id))
+        .ok_or_else(|| strange(Kind::Away, Subject::Page(id), "this page", reply))
 }

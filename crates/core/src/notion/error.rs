@@ -79,6 +79,8 @@ pub(super) enum Subject<'a> {
     },
     /// A page.
     Page(&'a PageId),
+    /// A page on which a database is to be.
+    Parent(&'a PageId),
 }
 
 /// The body of an error reply.
@@ -149,6 +151,19 @@ fn verdict(subject: Subject<'_>, status: u16, words: &Words) -> (Kind, String) {
             Kind::Page,
             format!("page {page} is deleted, or no longer shared with the integration: restore it in Notion's trash"),
         ),
+        (404, Subject::Parent(page)) => (
+            Kind::Config,
+            format!(
+                "the integration sees no page {page}: in Notion open that page, ••• → Connections → add the integration; or \
+                 give another page"
+            ),
+        ),
+        (400, Subject::Parent(page)) if said("archived") || said("in trash") || said("in the trash") => {
+            (Kind::Config, format!("page {page} is in Notion's trash: restore it there, or give another page"))
+        }
+        (400, Subject::Parent(page)) if said("not a page") || said("valid uuid") => {
+            (Kind::Config, format!("{page} is not the id of a page: give the link of a page, not that of a database"))
+        }
         (404, Subject::Database { key, id }) => (
             Kind::Config,
             format!(

@@ -14,6 +14,7 @@
 
 mod client;
 mod error;
+mod inspect;
 mod payload;
 mod retry;
 mod schema;
@@ -21,6 +22,8 @@ mod wire;
 
 pub use client::Client;
 pub use error::{Error, Kind};
+pub use inspect::{Bot, Created, Described};
+pub use schema::Fit;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,11 +1,17 @@
 //! The database's columns: which of ours it has, and of which type.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Error, Kind, Provider, Status};
 
 /// The columns that a row cannot do without, and their types. The scripts' names.
 const REQUIRED: [(&str, &str); 3] = [(NAME, "title"), (DATE, "date"), (URL, "url")];
+/// Those that it can do without, and how they can be written.
+const OPTIONAL: [(&str, &[Takes]); 3] = [
+    (ROOM, &[Takes::Text]),
+    (STATUS, &[Takes::Select, Takes::Status, Takes::Text]),
+    (PROVIDER, &[Takes::Select, Takes::Status, Takes::Text]),
+];
 pub(super) const NAME: &str = "Name";
 pub(super) const DATE: &str = "Date";
 pub(super) const URL: &str = "Recording URL";
@@ -45,15 +51,17 @@ impl Schema {
         let mut problems: Vec<_> =
             REQUIRED.iter().filter_map(|&(name, wanted)| required(columns, name, wanted)).collect();
         let mut schema = Self::default();
-        schema.room = schema.optional(columns, ROOM, &[Takes::Text]);
-        schema.status = schema.optional(columns, STATUS, &[Takes::Select, Takes::Status, Takes::Text]);
-        schema.provider = schema.optional(columns, PROVIDER, &[Takes::Select, Takes::Status, Takes::Text]);
-        if schema.status == Some(Takes::Status) {
-            problems.extend(missing_options(columns, STATUS, &Status::ALL.map(Status::as_str)));
-        }
-        if schema.provider == Some(Takes::Status) {
-            problems.extend(missing_options(columns, PROVIDER, &Provider::ALL.map(Provider::as_str)));
-        }
+        [schema.room, schema.status, schema.provider] =
+            OPTIONAL.map(|(name, can)| match optional(columns, name, can) {
+                Ok(takes) => {
+                    problems.extend(takes.and_then(|takes| lacks_options(columns, name, takes)));
+                    takes
+                }
+                Err(warning) => {
+                    schema.warnings.push(warning);
+                    None
+                }
+            });
         if problems.is_empty() {
             return Ok(schema);
         }
@@ -62,27 +70,70 @@ impl Schema {
             &format!("the Notion database lacks what a recording's row needs: {}", problems.join("; ")),
         ))
     }
+}
 
-    fn optional(&mut self, columns: &Map<String, Value>, name: &str, can: &[Takes]) -> Option<Takes> {
-        let Some(found) = type_of(columns, name) else {
-            let near = near(columns, name)?;
-            self.warnings.push(format!("column {near} in Notion is left out: rename it to {name}"));
-            return None;
+/// How an optional column is written; the error says why one that somebody may expect is left out.
+fn optional(columns: &Map<String, Value>, name: &str, can: &[Takes]) -> Result<Option<Takes>, String> {
+    let Some(found) = type_of(columns, name) else {
+        return match near(columns, name) {
+            Some(near) => Err(format!("column {near} in Notion is left out: rename it to {name}")),
+            None => Ok(None),
         };
-        let takes = match found {
-            "rich_text" => Some(Takes::Text),
-            "select" => Some(Takes::Select),
-            "status" => Some(Takes::Status),
-            _ => None,
+    };
+    let takes = match found {
+        "rich_text" => Some(Takes::Text),
+        "select" => Some(Takes::Select),
+        "status" => Some(Takes::Status),
+        _ => None,
+    };
+    let takes = takes.filter(|takes| can.contains(takes));
+    takes.map(Some).ok_or_else(|| {
+        let wanted = can.iter().map(|takes| takes.label()).collect::<Vec<_>>().join(" or ");
+        format!("column {name} in Notion is left out: its type is {}, make it {wanted}", label(found))
+    })
+}
+
+/// How one of our columns is found in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It is there, of this type.
+    Right(String),
+    /// It is not there, and need not be.
+    Absent,
+    /// It is not written, and why.
+    LeftOut(String),
+    /// No row can be written, and why.
+    Wrong(String),
+}
+
+/// Each of our columns, and how it is found.
+pub(super) fn fits(columns: &Map<String, Value>) -> Vec<(&'static str, Fit)> {
+    let right = |name: &str| Fit::Right(label(type_of(columns, name).unwrap_or_default()).to_owned());
+    let needed = REQUIRED
+        .iter()
+        .map(|&(name, wanted)| (name, required(columns, name, wanted).map_or_else(|| right(name), Fit::Wrong)));
+    let others = OPTIONAL.iter().map(|&(name, can)| {
+        let fit = match optional(columns, name, can) {
+            Ok(Some(takes)) => lacks_options(columns, name, takes).map_or_else(|| right(name), Fit::Wrong),
+            Ok(None) => Fit::Absent,
+            Err(warning) => Fit::LeftOut(warning),
         };
-        let takes = takes.filter(|takes| can.contains(takes));
-        if takes.is_none() {
-            let wanted = can.iter().map(|takes| takes.label()).collect::<Vec<_>>().join(" or ");
-            let found = label(found);
-            self.warnings.push(format!("column {name} in Notion is left out: its type is {found}, make it {wanted}"));
-        }
-        takes
-    }
+        (name, fit)
+    });
+    needed.chain(others).collect()
+}
+
+/// The columns of a new database.
+pub(super) fn definition() -> Value {
+    let select = |options: &[&str]| json!({"select": {"options": options.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()}});
+    json!({
+        NAME: {"title": {}},
+        DATE: {"date": {}},
+        URL: {"url": {}},
+        ROOM: {"rich_text": {}},
+        STATUS: select(&Status::ALL.map(Status::as_str)),
+        PROVIDER: select(&Provider::ALL.map(Provider::as_str)),
+    })
 }
 
 impl Takes {
@@ -126,8 +177,13 @@ fn required(columns: &Map<String, Value>, name: &str, wanted: &str) -> Option<St
     })
 }
 
-/// The options that a column of type Status needs. Notion makes those of a Select by itself, but never these.
-fn missing_options(columns: &Map<String, Value>, name: &str, needed: &[&str]) -> Option<String> {
+/// The options that a column of type Status needs and lacks. Notion makes those of a Select by itself, but never these.
+fn lacks_options(columns: &Map<String, Value>, name: &str, takes: Takes) -> Option<String> {
+    let needed = match (takes, name) {
+        (Takes::Status, STATUS) => Status::ALL.map(Status::as_str).to_vec(),
+        (Takes::Status, PROVIDER) => Provider::ALL.map(Provider::as_str).to_vec(),
+        _ => return None,
+    };
     let options = columns[name]["status"]["options"].as_array().map(Vec::as_slice).unwrap_or_default();
     let has = |name: &str| options.iter().any(|option| option["name"] == name);
     let missing: Vec<_> = needed.iter().copied().filter(|option| !has(option)).collect();
@@ -164,7 +220,6 @@ fn label(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn read(columns: &[(&str, &str)]) -> Result<Schema, Error> {
         let columns: Map<_, _> = columns.iter().map(|(name, kind)| ((*name).into(), json!({"type": kind}))).collect();

@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan as _};
 /// A limit takes effect at the first moment of its day at which the zone's clock shows it or, where the clock jumps over it,
 /// more than it. So where clocks are set back and show it twice, the first time counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
+pub struct Window {
     from: Time,
     to: Time,
     zone: TimeZone,
@@ -26,7 +26,7 @@ const FORM: &str = "write it as '18:00-10:00 Europe/Moscow'";
 
 impl Window {
     /// `HH:MM[:SS]-HH:MM[:SS] ZONE`; the error is the reason and the remedy.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let (Some(hours), zone, None) = (words.next(), words.next(), words.next()) else {
             return Err(format!("is not two times and a zone: {FORM}"));
@@ -51,12 +51,12 @@ impl Window {
     }
 
     /// Whether work may be done.
-    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+    pub fn is_open(&self, now: Timestamp) -> bool {
         self.openings(now).iter().any(|(opens, closes)| *opens <= now && now < *closes)
     }
 
     /// When it opens, if it is closed now, or closes, if it is open.
-    pub(crate) fn changes_at(&self, now: Timestamp) -> Timestamp {
+    pub fn changes_at(&self, now: Timestamp) -> Timestamp {
         let openings = self.openings(now);
         let open = openings.iter().find(|(opens, closes)| *opens <= now && now < *closes);
         let Some((_, mut end)) = open.copied() else {
@@ -72,7 +72,7 @@ impl Window {
     }
 
     /// A moment, as a clock in the zone shows it.
-    pub(crate) fn shown(&self, moment: Timestamp) -> String {
+    pub fn shown(&self, moment: Timestamp) -> String {
         let shown = self.zone.to_datetime(moment);
         let seconds = if shown.second() == 0 { String::new() } else { format!(":{:02}", shown.second()) };
         let zone = self.zone.iana_name().unwrap_or_default();
