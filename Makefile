@@ -9,17 +9,22 @@ PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/jitsi-recording-pipeline
+SHAREDIR = $(PREFIX)/share/jitsi-recording-pipeline
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/vendor-completions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-check rec-hook rec-url
 PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-check.8 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
-GUIDES = webhooks-optilearn.md webhooks-reflector.md
-EXAMPLES = etc/recording-pipeline.env.example etc/systemd/rec-hook.service etc/systemd/rec-hook.timer cron.d/jitsi-hls-worker cron.d/rec-hook
-SCRIPTS = .ci/run tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
+GUIDES = caddy.md jibri-debian.md jibri-docker.md webhooks-optilearn.md webhooks-reflector.md
+UNITS = jitsi-hls-worker.path jitsi-hls-worker.service jitsi-hls-worker.timer rec-hook.service rec-hook.timer
+# What an admin copies to where it takes effect; the directory's name says where that is.
+EXAMPLES = cron.d/jitsi-hls-worker cron.d/rec-hook logrotate.d/jitsi-recording-pipeline $(UNITS:%=systemd/%) \
+	sysusers.d/jitsi-recording-pipeline.conf tmpfiles.d/jitsi-recording-pipeline.conf
+WATCH = $(notdir $(wildcard etc/watch/*))
+SCRIPTS = .ci/run etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall clean
+.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall deb dist clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
@@ -31,6 +36,8 @@ help:
 	@echo 'make all            build the tools for installation'
 	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall      remove what make install put there'
+	@echo 'make deb            build a package for Debian 12 and later: target/debian/*.deb'
+	@echo 'make dist           build programs for any Linux, also for the container of Jibri: target/dist/*.tar.gz'
 
 all:
 	$(CARGO) build --release --locked --workspace --bins
@@ -94,7 +101,16 @@ install:
 	done
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT "$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 $(GUIDES:%=docs/%) "$(DESTDIR)$(DOCDIR)/docs"
-	$(INSTALL) -m 644 $(EXAMPLES) "$(DESTDIR)$(DOCDIR)/examples"
+	$(INSTALL) -m 644 etc/recording-pipeline.env.example "$(DESTDIR)$(DOCDIR)/examples"
+	for file in $(EXAMPLES); do \
+		$(INSTALL) -d "$(DESTDIR)$(DOCDIR)/examples/$${file%/*}" && \
+		from=etc/$$file && { [ -e $$from ] || from=$$file; } && \
+		sed 's|/usr/local/bin/|$(BINDIR)/|' $$from > "$(DESTDIR)$(DOCDIR)/examples/$$file" || exit 1; \
+	done
+	$(INSTALL) -d "$(DESTDIR)$(SHAREDIR)/watch"
+	sed 's|/usr/share/jitsi-recording-pipeline/|$(SHAREDIR)/|' etc/Caddyfile > "$(DESTDIR)$(SHAREDIR)/Caddyfile"
+	$(INSTALL) -m 644 etc/caddy/recordings.conf "$(DESTDIR)$(SHAREDIR)"
+	for file in $(WATCH); do $(INSTALL) -m 644 etc/watch/$$file "$(DESTDIR)$(SHAREDIR)/watch" || exit 1; done
 
 uninstall:
 	for tool in $(TOOLS); do \
@@ -103,10 +119,23 @@ uninstall:
 	done
 	for page in $(PAGES); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page"; done
 	for file in README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT \
-		$(GUIDES:%=docs/%) $(addprefix examples/,$(notdir $(EXAMPLES))); do \
+		$(GUIDES:%=docs/%) $(addprefix examples/,recording-pipeline.env.example $(EXAMPLES)); do \
 		rm -f "$(DESTDIR)$(DOCDIR)/$$file"; \
 	done
+	for file in Caddyfile recordings.conf $(WATCH:%=watch/%); do rm -f "$(DESTDIR)$(SHAREDIR)/$$file"; done
+	for dir in $(sort $(dir $(EXAMPLES))); do rmdir "$(DESTDIR)$(DOCDIR)/examples/$$dir"; done
+	-rmdir "$(DESTDIR)$(SHAREDIR)/watch" "$(DESTDIR)$(SHAREDIR)"
 	-rmdir "$(DESTDIR)$(DOCDIR)/docs" "$(DESTDIR)$(DOCDIR)/examples" "$(DESTDIR)$(DOCDIR)"
+
+# NOBUILD=1 and BUILD= as above; DEB_VERSION=1.2.3-1 for another version than that of Cargo.toml.
+deb:
+	$(if $(NOBUILD),,$(CARGO) build --release --locked --workspace --bins)
+	@sh etc/debian/tools.sh
+	@sh etc/debian/package.sh "$(BUILD)" $(DEB_VERSION)
+
+# Without a library of the system's, so that they run wherever Linux does.
+dist:
+	@sh etc/dist.sh "$(CARGO)"
 
 clean:
 	$(CARGO) clean

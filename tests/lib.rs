@@ -9,6 +9,7 @@
 
 pub mod caddy;
 pub mod check;
+pub mod debian;
 pub mod disk;
 pub mod hls;
 pub mod host;

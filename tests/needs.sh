@@ -6,8 +6,9 @@ package() {
     case $1 in
     ffmpeg | ffprobe) echo ffmpeg ;;
     find) echo findutils ;;
-    gcc | make) echo build-essential ;;
+    gcc | make | strip) echo build-essential ;;
     node) echo nodejs ;;
+    musl-gcc) echo musl-tools ;;
     pip3) echo python3-pip ;;
     systemd-analyze) echo systemd ;;
     getfacl | setfacl) echo acl ;;

@@ -1,11 +1,12 @@
 //! `make install` and `make uninstall`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pipeline_tests::{binary, files_below, run};
 
-const INSTALLED: [&str; 44] = [
+const INSTALLED: [&str; 55] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
@@ -23,19 +24,30 @@ const INSTALLED: [&str; 44] = [
     "share/doc/jitsi-recording-pipeline/LICENSE-APACHE",
     "share/doc/jitsi-recording-pipeline/LICENSE-MIT",
     "share/doc/jitsi-recording-pipeline/README.md",
+    "share/doc/jitsi-recording-pipeline/docs/caddy.md",
+    "share/doc/jitsi-recording-pipeline/docs/jibri-debian.md",
+    "share/doc/jitsi-recording-pipeline/docs/jibri-docker.md",
     "share/doc/jitsi-recording-pipeline/docs/webhooks-optilearn.md",
     "share/doc/jitsi-recording-pipeline/docs/webhooks-reflector.md",
-    "share/doc/jitsi-recording-pipeline/examples/jitsi-hls-worker",
-    "share/doc/jitsi-recording-pipeline/examples/rec-hook",
-    "share/doc/jitsi-recording-pipeline/examples/rec-hook.service",
-    "share/doc/jitsi-recording-pipeline/examples/rec-hook.timer",
+    "share/doc/jitsi-recording-pipeline/examples/cron.d/jitsi-hls-worker",
+    "share/doc/jitsi-recording-pipeline/examples/cron.d/rec-hook",
+    "share/doc/jitsi-recording-pipeline/examples/logrotate.d/jitsi-recording-pipeline",
     "share/doc/jitsi-recording-pipeline/examples/recording-pipeline.env.example",
+    "share/doc/jitsi-recording-pipeline/examples/systemd/jitsi-hls-worker.path",
+    "share/doc/jitsi-recording-pipeline/examples/systemd/jitsi-hls-worker.service",
+    "share/doc/jitsi-recording-pipeline/examples/systemd/jitsi-hls-worker.timer",
+    "share/doc/jitsi-recording-pipeline/examples/systemd/rec-hook.service",
+    "share/doc/jitsi-recording-pipeline/examples/systemd/rec-hook.timer",
+    "share/doc/jitsi-recording-pipeline/examples/sysusers.d/jitsi-recording-pipeline.conf",
+    "share/doc/jitsi-recording-pipeline/examples/tmpfiles.d/jitsi-recording-pipeline.conf",
     "share/fish/vendor_completions.d/jitsi-finalize.fish",
     "share/fish/vendor_completions.d/jitsi-hls-worker.fish",
     "share/fish/vendor_completions.d/notion-patch.fish",
     "share/fish/vendor_completions.d/rec-check.fish",
     "share/fish/vendor_completions.d/rec-hook.fish",
     "share/fish/vendor_completions.d/rec-url.fish",
+    "share/jitsi-recording-pipeline/Caddyfile",
+    "share/jitsi-recording-pipeline/recordings.conf",
     "share/man/man1/notion-patch.1",
     "share/man/man1/rec-hook.1",
     "share/man/man1/rec-url.1",
@@ -73,6 +85,18 @@ fn make_install_puts_down_exactly_these_files_and_uninstall_takes_them_away() {
     assert_eq!(files(scratch.path()), INSTALLED.map(|file| Path::new("usr").join(file)));
     let version = run(Command::new(scratch.path().join("usr/bin/jitsi-finalize")).arg("--version")).exits(0);
     assert_eq!(version.stdout, concat!("jitsi-finalize ", env!("CARGO_PKG_VERSION"), "\n"));
+    // What is installed names what is installed, and not a place where it would be otherwise.
+    let text = |file: &str| fs::read_to_string(scratch.path().join("usr/share").join(file)).unwrap();
+    assert!(
+        text("jitsi-recording-pipeline/Caddyfile")
+            .contains("{$RECORDINGS_WATCH:/usr/share/jitsi-recording-pipeline/watch}")
+    );
+    for unit in ["jitsi-hls-worker.service", "rec-hook.service"] {
+        let unit = text(&format!("doc/jitsi-recording-pipeline/examples/systemd/{unit}"));
+        assert!(unit.contains("\nExecStart=/usr/bin/"), "{unit}");
+    }
     make("uninstall", scratch.path());
     assert!(files(scratch.path()).is_empty());
+    assert!(!scratch.path().join("usr/share/jitsi-recording-pipeline").exists());
+    assert!(!scratch.path().join("usr/share/doc/jitsi-recording-pipeline").exists());
 }

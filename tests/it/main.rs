@@ -46,6 +46,7 @@ mod notion_create;
 mod notion_patch;
 mod notion_rows;
 mod notion_tls;
+mod package;
 mod pipeline;
 mod progress;
 mod rec_check;
