@@ -27,6 +27,7 @@ pub mod scripts;
 pub mod soak;
 pub mod tls;
 pub mod units;
+pub mod watch;
 
 use std::ffi::OsStr;
 use std::fs;

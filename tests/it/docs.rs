@@ -201,7 +201,8 @@ fn read(path: &str) -> String {
 
 fn guides() -> Vec<String> {
     let pages = pipeline_tests::listing(&repository().join("docs"));
-    let pages = pages.iter().map(|page| format!("docs/{}", page.to_str().unwrap()));
+    let pages = pages.iter().filter_map(|page| page.to_str()).filter(|page| page.ends_with(".md"));
+    let pages = pages.map(|page| format!("docs/{page}"));
     let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/README.md"].map(ToOwned::to_owned);
     others.into_iter().chain(pages).collect()
 }

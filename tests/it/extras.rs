@@ -125,7 +125,7 @@ fn published(bench: &Bench, source: &Path) -> PathBuf {
 /// The names in a directory that are no playlist and no segment.
 fn extras(dir: &Path) -> Vec<String> {
     let names = listing(dir).into_iter().map(|name| name.into_string().unwrap());
-    names.filter(|name| !["seg_", "master.", "stream."].iter().any(|hls| name.starts_with(hls))).collect()
+    names.filter(|name| !["seg_", "master.", "stream.", "recording."].iter().any(|hls| name.starts_with(hls))).collect()
 }
 
 const BOTH: [&str; 3] = ["poster.jpg", "previews.vtt", "previews_000.jpg"];

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline_tests::{binary, files_below, run};
+use pipeline_tests::{binary, files_below, listing, run, watch};
 
-const INSTALLED: [&str; 55] = [
+const INSTALLED: [&str; 59] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
@@ -27,6 +27,10 @@ const INSTALLED: [&str; 55] = [
     "share/doc/jitsi-recording-pipeline/docs/caddy.md",
     "share/doc/jitsi-recording-pipeline/docs/jibri-debian.md",
     "share/doc/jitsi-recording-pipeline/docs/jibri-docker.md",
+    "share/doc/jitsi-recording-pipeline/docs/watch-dark.png",
+    "share/doc/jitsi-recording-pipeline/docs/watch-light.png",
+    "share/doc/jitsi-recording-pipeline/docs/watch-phone.png",
+    "share/doc/jitsi-recording-pipeline/docs/watch.md",
     "share/doc/jitsi-recording-pipeline/docs/webhooks-optilearn.md",
     "share/doc/jitsi-recording-pipeline/docs/webhooks-reflector.md",
     "share/doc/jitsi-recording-pipeline/examples/cron.d/jitsi-hls-worker",
@@ -82,7 +86,13 @@ fn files(root: &Path) -> Vec<PathBuf> {
 fn make_install_puts_down_exactly_these_files_and_uninstall_takes_them_away() {
     let scratch = tempfile::Builder::new().prefix("with space ").tempdir().unwrap();
     make("install", scratch.path());
-    assert_eq!(files(scratch.path()), INSTALLED.map(|file| Path::new("usr").join(file)));
+    // The names of the page's files have their content in them.
+    let page =
+        listing(&watch::files()).into_iter().map(|name| Path::new("share/jitsi-recording-pipeline/watch").join(name));
+    let mut wanted: Vec<_> =
+        INSTALLED.iter().map(PathBuf::from).chain(page).map(|file| Path::new("usr").join(file)).collect();
+    wanted.sort();
+    assert_eq!(files(scratch.path()), wanted);
     let version = run(Command::new(scratch.path().join("usr/bin/jitsi-finalize")).arg("--version")).exits(0);
     assert_eq!(version.stdout, concat!("jitsi-finalize ", env!("CARGO_PKG_VERSION"), "\n"));
     // What is installed names what is installed, and not a place where it would be otherwise.

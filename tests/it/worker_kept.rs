@@ -140,6 +140,7 @@ fn a_recording_is_processed_with_two_updates_and_becomes_hls_with_the_scripts_na
             "poster.jpg",
             "previews.vtt",
             "previews_000.jpg",
+            "recording.json",
             "seg_000000.ts",
             "seg_000001.ts",
             "stream.m3u8"

@@ -13,6 +13,7 @@ use ureq::http::Uri;
 
 use crate::envfile::{self, Entry, EnvFile, Problems};
 use crate::http::is_loopback;
+use crate::link::Link;
 use crate::secret::Secret;
 
 mod hls;
@@ -52,6 +53,8 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// Where the worker's lock lies; absolute.
     pub lock_dir: PathBuf,
+    /// What the row of a published recording leads to.
+    pub publish_link: Link,
     /// How long an MP4 that finalize was never called for must be unchanged until the worker publishes it; `None`: it never does.
     pub publish_unfinalized_after: Option<Duration>,
     /// What HLS the worker makes.
@@ -154,6 +157,9 @@ impl Config {
             name_prefix: take.text("NOTION_NAME_PREFIX").unwrap_or_default().to_owned(),
             log_dir: take.parsed("LOG_DIR", absolute),
             lock_dir: take.parsed("LOCK_DIR", absolute),
+            publish_link: take.parsed("PUBLISH_LINK", |text| {
+                hls::choice(text, &[("playlist", Link::Playlist), ("page", Link::Page)])
+            }),
             publish_unfinalized_after: match take.parsed("PUBLISH_UNFINALIZED_AFTER", |text| whole(text, "minutes")) {
                 0 => None,
                 minutes => Some(Duration::from_secs(u64::from(minutes) * 60)),

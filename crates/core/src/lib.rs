@@ -21,6 +21,7 @@ pub mod durable;
 pub mod envfile;
 pub mod exit;
 pub mod http;
+pub mod link;
 pub mod lock;
 pub mod log;
 pub mod metadata;

@@ -14,9 +14,10 @@ use crate::adopt::write_id;
 use crate::config::Config;
 use crate::deadline::{Deadline, age};
 use crate::exit::Exit;
+use crate::link::Link;
 use crate::log::Log;
 use crate::notion::{self, Change, Client, Found, Kind, PageId, Provider, Status};
-use crate::recording::STATE;
+use crate::recording::{Room, STATE};
 use crate::state::{Create, Entry, Recording, Row};
 use crate::text;
 use crate::url::PublicUrl;
@@ -95,13 +96,18 @@ pub enum Made {
 }
 
 impl Publisher<'_> {
-    /// The public URL of a recording's MP4 or of its HLS.
-    pub fn url(&self, entry: &Entry<'_>, provider: Provider) -> PublicUrl {
-        let recording = entry.recording();
-        match (provider, &recording.file) {
-            (Provider::Mp4, Some(file)) => entry.room.url(self.config, [file.as_ref()]),
-            _ => entry.room.url(self.config, [OsStr::new(&recording.hls_dir()), OsStr::new("master.m3u8")]),
+    /// The public URL of a recording's MP4, where it has one.
+    pub fn url(&self, entry: &Entry<'_>) -> PublicUrl {
+        match &entry.recording().file {
+            Some(file) => entry.room.url(self.config, [file.as_ref()]),
+            None => self.url_of_hls(entry, Link::default()),
         }
+    }
+
+    /// The public URL of its HLS.
+    fn url_of_hls(&self, entry: &Entry<'_>, link: Link) -> PublicUrl {
+        let dir = entry.recording().hls_dir();
+        entry.room.url(self.config, [OsStr::new(&dir), OsStr::new(link.file())])
     }
 
     /// Sees to it that the recording has exactly one row, and that the disk knows its page. `status` is what a new row says.
@@ -128,7 +134,7 @@ impl Publisher<'_> {
 
     /// Sends a create, and sees what becomes of it.
     fn create(&self, entry: &mut Entry<'_>, status: Status, deadline: &Deadline) -> Result<Made, Trouble> {
-        let made = Row { provider: Provider::Mp4, status };
+        let made = Row::mp4(status);
         let mut sends = 0;
         loop {
             sends += 1;
@@ -163,9 +169,9 @@ impl Publisher<'_> {
 
     /// One create: journaled, sent, and out of the journal again where it certainly did not happen.
     fn send(&self, entry: &mut Entry<'_>, status: Status) -> Result<PageId, Trouble> {
-        let url = self.url(entry, Provider::Mp4);
+        let url = self.url(entry);
         let date = entry.recording().source.map(|source| source.date()).unwrap_or_default();
-        let (name, title) = (entry.room.name(), self.title(entry));
+        let (name, title) = (entry.room.name(), title(self.config, entry.room));
         let row =
             notion::Row { title: &title, date: &date, url: &url.full(), room: &name, status, provider: Provider::Mp4 };
         let create = Create { sent: OffsetDateTime::now_utc(), url: url.bare().to_owned(), refused: false };
@@ -179,12 +185,6 @@ impl Publisher<'_> {
             entry.change(|recording| recording.create = remains).map_err(Trouble::Disk)?;
             Err(error.into())
         })
-    }
-
-    /// What the row is called.
-    fn title(&self, entry: &Entry<'_>) -> String {
-        let (prefix, name) = (&self.config.name_prefix, entry.room.name());
-        if prefix.is_empty() { name } else { format!("{prefix} {name}") }
     }
 
     /// Sees to it that a lost create would show up in a query by now: true where that took a wait.
@@ -210,7 +210,7 @@ impl Publisher<'_> {
 
     /// Asks Notion for a row that a lost create may have left, passing over the rows of the directory's other recordings.
     fn look_up(&self, entry: &Entry<'_>) -> Result<Option<PageId>, Trouble> {
-        let now = self.url(entry, Provider::Mp4);
+        let now = self.url(entry);
         // The base, or the password, may have been changed since it was sent.
         let mut urls = vec![now.full(), now.bare().to_owned()];
         urls.extend(entry.recording().create.as_ref().map(|create| create.url.clone()));
@@ -245,14 +245,23 @@ impl Publisher<'_> {
         if entry.recording().row == Some(row) {
             return Ok(());
         }
-        let url = self.url(entry, row.provider);
+        let url = match row.provider {
+            Provider::Mp4 => self.url(entry),
+            Provider::Hls => self.url_of_hls(entry, row.link),
+        };
         // Nobody should take half a meeting for all of it.
         let title = (row.provider == Provider::Hls && entry.recording().damage.is_some())
-            .then(|| format!("{} (damaged)", self.title(entry)));
+            .then(|| format!("{} (damaged)", title(self.config, entry.room)));
         let change = Change { title: title.as_deref(), url: &url.full(), provider: row.provider, status: row.status };
         self.client.update(&page, &change)?;
         entry.change(|recording| recording.row = Some(row)).map_err(Trouble::Disk)
     }
+}
+
+/// What a row is called.
+pub fn title(config: &Config, room: &Room) -> String {
+    let (prefix, name) = (&config.name_prefix, room.name());
+    if prefix.is_empty() { name } else { format!("{prefix} {name}") }
 }
 
 /// Records the row: from here on it is never created again. `.notion_id` goes first: a run that dies in between leaves a state

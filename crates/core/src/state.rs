@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use crate::access;
 use crate::durable;
+use crate::link::Link;
 use crate::notion::{PageId, Provider, Status};
 use crate::recording::{Fingerprint, Mp4, Room, STATE};
 use crate::{small, text};
@@ -208,6 +209,21 @@ pub struct Row {
     pub provider: Provider,
     /// The row's status.
     pub status: Status,
+    /// What its URL leads to, where that is HLS.
+    #[serde(default, skip_serializing_if = "Link::is_default")]
+    pub link: Link,
+}
+
+impl Row {
+    /// A row that shows the MP4.
+    pub const fn mp4(status: Status) -> Self {
+        Self { provider: Provider::Mp4, status, link: Link::Playlist }
+    }
+
+    /// The row of a recording whose HLS is in place.
+    pub const fn published(link: Link) -> Self {
+        Self { provider: Provider::Hls, status: Status::Published, link }
+    }
 }
 
 /// HLS in place.

@@ -81,11 +81,19 @@ pub fn place(root: &Path, dir: &Path) -> Result<Place> {
     Ok(Place { segments: vec![name], below_root: false })
 }
 
-/// The place of a directory, or of a file in one: its directory's place and its own name.
+/// The place of a directory, or of a file in one: its directory's place and its own name. That of HLS ends in an empty name.
 pub fn file_place(root: &Path, path: &Path) -> Result<Place> {
     let metadata = path.metadata().with_context(|| text::shown(path))?;
     if metadata.is_dir() {
-        return place(root, path);
+        let master = lexical(path)?.join("master.m3u8");
+        if !master.parent().is_some_and(is_hls_dir) || !master.is_file() {
+            return place(root, path);
+        }
+        // The page that plays it is the empty name behind the slash.
+        let mut place = file_place(root, &master)?;
+        place.segments.pop();
+        place.segments.push(Vec::new());
+        return Ok(place);
     }
     let path = lexical(path)?;
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { bail!("{} is no file", text::shown(&path)) };

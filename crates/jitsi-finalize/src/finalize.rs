@@ -14,7 +14,7 @@ use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::{Log, say};
 use rec_core::mp4::{Damage, Shape};
-use rec_core::notion::{Client, Provider, Status};
+use rec_core::notion::{Client, Status};
 use rec_core::recording::{LOCK, Mp4, NOTION_ID, Room, STATE};
 use rec_core::row::{Made, Publisher, create_failed};
 use rec_core::share;
@@ -206,7 +206,7 @@ impl Job<'_> {
         });
         let Verdict::Damaged(damage) = verdict else { return Ok(Exit::Done) };
         // A row that an earlier run made says "recorded" still.
-        if let Err(trouble) = publisher.update(entry, Row { provider: Provider::Mp4, status }) {
+        if let Err(trouble) = publisher.update(entry, Row::mp4(status)) {
             self.log.error(&format!("ERROR: Notion update failed: {trouble} {}", entry.shown()));
         }
         let entry = entry.shown();

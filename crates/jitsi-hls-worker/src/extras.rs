@@ -24,6 +24,9 @@ use crate::hls::remove_tree;
 use crate::nice::niced;
 use crate::run::{Ended, Watch, run};
 
+/// A poster, previews, chapters.
+pub(crate) const FILES: [&str; 3] = [poster::FILE, previews::FILE, chapters::FILE];
+
 /// Where they are made, in the directory that is to become the HLS.
 const DIR: &str = "extras.tmp";
 

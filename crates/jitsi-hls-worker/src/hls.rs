@@ -18,6 +18,7 @@ use rec_core::share;
 use rec_core::text::shown;
 use walkdir::WalkDir;
 
+use crate::about::About;
 use crate::extras;
 use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
@@ -49,6 +50,8 @@ pub(crate) enum Failure {
 /// The making of one recording's HLS.
 pub(crate) struct Job<'a> {
     pub(crate) room: &'a Room,
+    /// What people know the recording by.
+    pub(crate) title: &'a str,
     /// The MP4's name in the room.
     pub(crate) name: &'a OsStr,
     /// The MP4 as the caller knows it.
@@ -70,6 +73,15 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Plan {
     pub(crate) source: Facts,
     pub(crate) recipe: Recipe,
+}
+
+/// HLS that holds what it should.
+struct Verified {
+    /// The renditions of the picture, and the sound that they share.
+    variants: Vec<Variant>,
+    sound: Option<Variant>,
+    /// How long it plays.
+    seconds: f64,
 }
 
 /// HLS that is whole and on the disk for good, and not yet in its place.
@@ -154,8 +166,8 @@ impl Job<'_> {
             damage = Some(lacks.clone());
             verified = self.verify(plan, true).map_err(|error| self.input(&error));
         }
-        let (variants, sound) = verified?;
-        let master = playlist::master(&variants, sound.as_ref());
+        let verified = verified?;
+        let master = playlist::master(&verified.variants, verified.sound.as_ref());
         for missing in extras::make(&tmp, self.name, &plan.source, self.settings, self.lock, self.stop) {
             let (room, mp4) = (self.room.id(), shown(self.name));
             self.log.line(&format!("WARNING: room={room} mp4={mp4}: {missing}"));
@@ -164,7 +176,9 @@ impl Job<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Failure::Stopped);
         }
+        let about = About::of(self, &tmp, &verified.variants, verified.seconds, damage.is_some());
         fs::write(tmp.join("master.m3u8"), master)
+            .and_then(|()| about.write(&tmp))
             .and_then(|()| resume::remove_journal(&tmp))
             .and_then(|()| share::publish(&tmp, &self.room.dir))
             .and_then(|()| sync_tree(&tmp))
@@ -227,9 +241,8 @@ impl Job<'_> {
         }
     }
 
-    /// Holds what was made against what should have been, and says how to announce it: the renditions of the picture, and the
-    /// sound that they share.
-    fn verify(&self, plan: &Plan, damaged: bool) -> Result<(Vec<Variant>, Option<Variant>)> {
+    /// Holds what was made against what should have been, and says how to announce it.
+    fn verify(&self, plan: &Plan, damaged: bool) -> Result<Verified> {
         let (tmp, recipe) = (self.tmp(), &plan.recipe);
         let whole: Vec<Whole> = recipe.playlists().iter().map(|uri| verify::whole(&tmp, uri)).collect::<Result<_>>()?;
         let held = if damaged {
@@ -255,7 +268,8 @@ impl Job<'_> {
         }
         let mut variants: Vec<_> = whole.iter().zip(&held).map(|(whole, facts)| announced(whole, facts)).collect();
         let sound = if recipe.is_apart() && recipe.sound.is_some() { variants.pop() } else { None };
-        Ok((variants, sound))
+        let seconds = whole.iter().map(|whole| whole.media.duration()).fold(0.0, f64::max);
+        Ok(Verified { variants, sound, seconds })
     }
 
     /// A last look at the MP4, rename, fsync.

@@ -1,5 +1,6 @@
 //! Turns published recordings into HLS, points their rows at it, and removes the MP4 when that is safe.
 
+mod about;
 mod alike;
 mod cli;
 mod extras;

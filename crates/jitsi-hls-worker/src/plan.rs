@@ -1,6 +1,7 @@
 //! What a recording needs next: decided here, from facts, and done elsewhere.
 
-use rec_core::notion::{Provider, Status};
+use rec_core::link::Link;
+use rec_core::notion::Status;
 use rec_core::recording::Mp4;
 use rec_core::state::{Recording, Row};
 
@@ -35,6 +36,8 @@ pub(crate) struct Facts<'a> {
     /// Whether a master playlist is in it.
     pub(crate) master: bool,
     pub(crate) retry: Retry,
+    /// What its row is to lead to.
+    pub(crate) link: Link,
 }
 
 /// Which of those that were given up are tried again.
@@ -57,10 +60,8 @@ impl Retry {
     }
 }
 
-/// What the row of a published recording says.
-pub(crate) const PUBLISHED: Row = Row { provider: Provider::Hls, status: Status::Published };
 /// What the row of a recording says that was given up.
-pub(crate) const ERROR: Row = Row { provider: Provider::Mp4, status: Status::Error };
+pub(crate) const ERROR: Row = Row::mp4(Status::Error);
 
 /// Decides. A webhook that waits keeps nothing else from being done.
 pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
@@ -74,8 +75,10 @@ fn for_its_row(recording: &Recording, facts: &Facts<'_>) -> Step {
     if recording.row_gone && !facts.retry.includes(recording) {
         return Step::Rest;
     }
-    let told = recording.row == Some(PUBLISHED);
+    let told = recording.row == Some(Row::published(facts.link));
     let Some(mp4) = facts.mp4 else {
+        // The link that its row has works still: it gets the other one when a person asks for it.
+        let told = told || recording.is_published() && facts.retry != Retry::Everything;
         // No MP4: only a row may be missing its last word.
         let hls = recording.hls.is_some() || facts.master;
         let silent = recording.page_id.is_none() || told || recording.given_up && facts.retry != Retry::Everything;
@@ -110,7 +113,7 @@ mod tests {
     fn recording(edit: impl FnOnce(&mut Recording)) -> Recording {
         let mut recording = Recording::new(0, Some(&mp4()));
         recording.page_id = Some(PageId::parse("38c9ce7b-60a4-8158-aa2a-d4923e46fb5b").unwrap());
-        recording.row = Some(Row { provider: Provider::Mp4, status: Status::Recorded });
+        recording.row = Some(Row::mp4(Status::Recorded));
         edit(&mut recording);
         recording
     }
@@ -122,6 +125,7 @@ mod tests {
             hls_dir: hls,
             master: hls,
             retry: if named { Retry::Everything } else { Retry::Nothing },
+            link: Link::Playlist,
         };
         next(&recording(edit), &facts)
     }
@@ -131,7 +135,8 @@ mod tests {
         let (mp4, damage) = (mp4(), Some("it is cut".to_owned()));
         let next = |edit: Edit, salvage| {
             let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
-            next(&recording(edit), &Facts { mp4: Some(&mp4), hls_dir: false, master: false, retry })
+            let facts = Facts { mp4: Some(&mp4), hls_dir: false, master: false, retry, link: Link::Playlist };
+            next(&recording(edit), &facts)
         };
         let given_up: Edit = |r| (r.row, r.given_up) = (Some(ERROR), true);
         assert_eq!((next(given_up, false), next(given_up, true)), (Step::Rest, Step::Encode));
@@ -139,9 +144,34 @@ mod tests {
         let published = |damage: Option<String>| {
             let hls = Some(Hls { of: Some(mp4.print) });
             let recording = recording(|r| (r.row, r.hls, r.damage) = (Some(PUBLISHED), hls, damage));
-            super::next(&recording, &Facts { mp4: Some(&mp4), hls_dir: true, master: true, retry: Retry::Everything })
+            let (retry, link) = (Retry::Everything, Link::Playlist);
+            super::next(&recording, &Facts { mp4: Some(&mp4), hls_dir: true, master: true, retry, link })
         };
         assert_eq!((published(None), published(damage)), (Step::Remove, Step::Rest));
+    }
+
+    const PUBLISHED: Row = Row::published(Link::Playlist);
+
+    #[test]
+    fn another_link_is_told_before_the_mp4_goes_and_of_what_is_done_when_a_person_asks() {
+        let mp4 = mp4();
+        let next = |row, link, here: bool, retry| {
+            let hls = Some(Hls { of: Some(mp4.print) });
+            let recording = recording(|r| (r.row, r.hls) = (Some(row), hls));
+            next(&recording, &Facts { mp4: here.then_some(&mp4), hls_dir: true, master: false, retry, link })
+        };
+        for (row, link, other) in
+            [(PUBLISHED, Link::Playlist, Link::Page), (Row::published(Link::Page), Link::Page, Link::Playlist)]
+        {
+            assert_eq!(next(row, link, true, Retry::Nothing), Step::Remove);
+            assert_eq!(next(row, other, true, Retry::Nothing), Step::Publish);
+            for (retry, wanted) in
+                [(Retry::Nothing, Step::Rest), (Retry::Salvage, Step::Rest), (Retry::Everything, Step::Publish)]
+            {
+                assert_eq!(next(row, link, false, retry), Step::Rest);
+                assert_eq!(next(row, other, false, retry), wanted);
+            }
+        }
     }
 
     type Edit = fn(&mut Recording);

@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rec_core::access;
 use rec_core::adopt::{Left, NotionId};
+use rec_core::config::Config;
 use rec_core::deadline::age;
+use rec_core::link::Link;
 use rec_core::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4, largest_first};
 use rec_core::state::State;
 use rec_core::text::shown;
@@ -42,17 +44,24 @@ pub(crate) struct Glance {
     pub(crate) has_id: bool,
     litter: bool,
     retry: Retry,
+    link: Link,
     /// Names of directories, `v0` among them.
     dirs: Vec<OsString>,
 }
 
 impl Glance {
-    /// One pass over the directory; only MP4s cost a stat. `salvage` is whether HLS of what can be decoded of a damaged MP4 is
-    /// wanted.
-    pub(crate) fn at(room: &Room, salvage: bool) -> Result<Self> {
-        let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
-        let mut glance =
-            Self { mp4s: Vec::new(), has_state: false, has_id: false, litter: false, retry, dirs: Vec::new() };
+    /// One pass over the directory; only MP4s cost a stat.
+    pub(crate) fn at(room: &Room, config: &Config) -> Result<Self> {
+        let retry = if config.hls.accept_damaged { Retry::Salvage } else { Retry::Nothing };
+        let mut glance = Self {
+            mp4s: Vec::new(),
+            has_state: false,
+            has_id: false,
+            litter: false,
+            retry,
+            link: config.publish_link,
+            dirs: Vec::new(),
+        };
         for entry in fs::read_dir(&room.dir).map_err(|error| access::reading("list", &room.dir, error))? {
             let entry = entry.with_context(|| format!("list {}", shown(&room.dir)))?;
             let name = entry.file_name();
@@ -87,6 +96,7 @@ impl Glance {
             hls_dir,
             master: hls_dir && recording.hls.is_none() && room.path(dir).join("master.m3u8").is_file(),
             retry: if named { Retry::Everything } else { self.retry },
+            link: self.link,
         }
     }
 }

@@ -92,7 +92,7 @@ impl Worker<'_> {
 
     /// A first look at a room, without its lock: whether there is work. Where there is none, why is said here.
     pub(crate) fn look<'r>(&self, room: &'r Room) -> Result<Option<Waiting<'r>>> {
-        let glance = Glance::at(room, self.config.hls.accept_damaged)?;
+        let glance = Glance::at(room, self.config)?;
         let state = if glance.has_state { State::load(room)? } else { None };
         let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
         match queue::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
@@ -185,7 +185,7 @@ impl Worker<'_> {
         let (mut exit, mut unsettled, mut over, mut last) = (Exit::Done, None, Vec::new(), None);
         loop {
             // Anew after each step: another MP4 may have come while ffmpeg was at work.
-            let glance = Glance::at(room, self.config.hls.accept_damaged)?;
+            let glance = Glance::at(room, self.config)?;
             let mut state = self.load(room, &glance)?;
             let next = state.recordings.iter().enumerate().filter(|(index, _)| !over.contains(index)).find_map(
                 |(index, recording)| match plan::next(recording, &glance.facts(room, recording, self.named)) {

@@ -12,8 +12,9 @@ use rec_core::exit::Exit;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::mp4::{Damage, Shape};
-use rec_core::notion::{Provider, Status};
+use rec_core::notion::Status;
 use rec_core::recording::{Fingerprint, Mp4};
+use rec_core::row;
 use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Moment, Row};
 use rec_core::text::shown;
 use rec_hooks::tell::try_to_settle;
@@ -167,6 +168,7 @@ impl<'a> Turn<'a> {
         try_to_settle(self.worker.config, self.worker.log, &mut self.entry);
         let job = Job {
             room: self.entry.room,
+            title: &row::title(self.worker.config, self.entry.room),
             name: name.as_ref(),
             print,
             dir: &dir,
@@ -193,7 +195,7 @@ impl<'a> Turn<'a> {
         // Where the state cannot be written, nothing is begun that it would have to know of.
         self.entry.change(|_| ())?;
         self.log().line(&format!("Process {}", self.shown()));
-        let processing = Row { provider: Provider::Mp4, status: Status::Processing };
+        let processing = Row::mp4(Status::Processing);
         // The script went on whatever Notion said to this, and so do we, but for a row that nobody wants any more.
         match self.update(processing) {
             Err(end) if matches!(end, End::Misconfigured) || self.entry.recording().row_gone => return Ok(Err(end)),

@@ -11,7 +11,7 @@ use rec_core::state::{Moment, Row};
 use rec_core::text::shown;
 use rec_hooks::tell::{settle, tell};
 
-use crate::plan::{ERROR, PUBLISHED};
+use crate::plan::ERROR;
 use crate::steps::{End, Stepped, Turn};
 
 /// How long the receivers of webhooks may take, once for each event.
@@ -89,7 +89,7 @@ impl Turn<'_> {
         if self.entry.recording().hls.is_some_and(|hls| hls.of.is_some()) {
             self.webhooks(Moment::Published)?;
         }
-        let ended = self.update(PUBLISHED);
+        let ended = self.update(Row::published(self.worker.config.publish_link));
         if ended.is_ok() {
             self.log().line(done);
         } else {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Parser;
 use rec_core::cli::Common;
 
-/// Print the public URL of a recording's directory, MP4 or playlist, one a line
+/// Print the public URL of a recording's directory, MP4, playlist or page, one a line
 ///
 /// Exit status: 0 done, 1 for a path that has no URL (the others are printed all the same), 2 usage.
 #[derive(Parser, Debug)]

@@ -1,4 +1,4 @@
-//! Prints the public URL of a recording's directory, MP4 or playlist.
+//! Prints the public URL of a recording's directory, MP4, playlist or page.
 
 mod cli;
 mod urls;

@@ -134,7 +134,7 @@ impl FromStr for Profile {
 }
 
 /// One of some words.
-fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
     let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
     found.ok_or_else(|| format!("is none of {0}: write one of them", words.join(", ")))

@@ -34,6 +34,11 @@ pub const KEYS: &[Key] = &[
         "seconds in which a page whose creation got no answer is still looked for",
     ),
     optional(
+        "PUBLISH_LINK",
+        Some("playlist"),
+        "what the row of a published recording leads to: playlist, or page: the page that plays it",
+    ),
+    optional(
         "PUBLISH_UNFINALIZED_AFTER",
         Some("0"),
         "minutes without change until the worker publishes an MP4 without finalize; 0: never",

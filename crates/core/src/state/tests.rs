@@ -80,7 +80,7 @@ fn a_whole_state_survives_the_way_to_the_disk_and_back() {
     let mut state = registered(&[mp4("a.mp4", 1)]);
     let recording = &mut state.recordings[0];
     recording.page_id = Some(PageId::parse("38c9ce7b-60a4-8158-aa2a-d4923e46fb5b").unwrap());
-    recording.row = Some(Row { provider: Provider::Hls, status: Status::Published });
+    recording.row = Some(Row::published(Link::Page));
     recording.create =
         Some(Create { sent: datetime!(2026-11-21 09:00:00 UTC), url: "https://x/a".into(), refused: true });
     recording.hls = Some(Hls { of: recording.source });

@@ -1,0 +1,211 @@
+//! The watch page, in a browser, before a real Caddy with the Caddyfile that an admin imports.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::media::{Clip, ffmpeg};
+use crate::{Bench, npm, run, scripts, wait_for};
+
+/// What the slides were recorded as.
+const MP4: &str = "slides_2026-11-19-15-30-00.mp4";
+
+/// When their recording ended: 2026-11-19 16:01:40 UTC.
+const ENDED: Duration = Duration::from_secs(1_795_104_100);
+
+const USER: &str = "team";
+const PASSWORD: &str = "correct horse";
+
+/// The files of the watch page.
+pub fn files() -> PathBuf {
+    repository().join("etc/watch")
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Our copy of hls.js, built anew.
+pub fn built_hls_js() -> Vec<u8> {
+    let output = Command::new("node").arg(scripts_dir().join("hls.mjs")).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// What a scenario of `tests/watch/scenarios.mjs` came to. All of them are run once, in one browser.
+#[track_caller]
+pub fn assert_holds(scenario: &str) {
+    static SEEN: OnceLock<BTreeMap<String, Option<String>>> = OnceLock::new();
+    let seen = SEEN.get_or_init(watch);
+    match seen.get(scenario) {
+        Some(None) => {}
+        Some(Some(failed)) => panic!("{failed}"),
+        None => panic!("tests/watch/scenarios.mjs has no {scenario}"),
+    }
+}
+
+/// The names of the scenarios.
+pub fn scenarios() -> Vec<String> {
+    let text = fs::read_to_string(repository().join("tests/watch/scenarios.mjs")).unwrap();
+    let exported = text.lines().filter_map(|line| {
+        let line = line.strip_prefix("export ")?;
+        let name = line.strip_prefix("async function ").or_else(|| line.strip_prefix("const "))?;
+        name.split(['(', ' ']).next()
+    });
+    exported.map(str::to_owned).collect()
+}
+
+fn scripts_dir() -> PathBuf {
+    let dir = repository().join("tests/watch");
+    npm::install(&dir).unwrap_or_else(|why| panic!("the watch page cannot be tested: {why}"));
+    dir
+}
+
+fn watch() -> BTreeMap<String, Option<String>> {
+    let script = scripts_dir().join("watch.mjs");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let chromium = std::env::split_paths(&path).map(|dir| dir.join("chromium")).find(|place| place.is_file());
+    let chromium = chromium.expect("the watch page cannot be tested: install Debian's package chromium");
+    let mut bench = Bench::new();
+    let caddy = Caddy::serve(&bench);
+    bench.set("PUBLIC_BASE_URL", caddy.base.clone());
+    bench.set("PUBLISH_LINK", "page");
+    let rooms = record(&mut bench);
+    let site = json!({ "base": caddy.base, "user": USER, "password": PASSWORD, "rooms": rooms, "mp4": MP4 });
+    let output =
+        Command::new("node").arg(script).arg(chromium).arg(site.to_string()).stdin(Stdio::null()).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+    let ended = stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    ended
+        .map(|ended| (ended["name"].as_str().unwrap().to_owned(), ended["failed"].as_str().map(str::to_owned)))
+        .collect()
+}
+
+/// Publishes recordings of all kinds, and damages some; the address of each one's page.
+fn record(bench: &mut Bench) -> BTreeMap<String, String> {
+    let published = |bench: &Bench| bench.worker().exits(0);
+    let put = |bench: &Bench, clip, name: &str| {
+        let room = bench.recorded_of(clip, name);
+        bench.finalize(room).exits(0);
+    };
+    put(bench, Clip::Hd, "480p");
+    put(bench, Clip::AudioOnly, "sound");
+    published(bench);
+    for profile in ["abr", "source", "hybrid"] {
+        bench.set("HLS_PROFILE", profile);
+        put(bench, Clip::Hd, profile);
+        published(bench);
+    }
+    bench.set("HLS_SEGMENT_TYPE", "fmp4");
+    put(bench, Clip::Hd, "fmp4");
+    published(bench);
+    bench.unset("HLS_SEGMENT_TYPE");
+    bench.unset("HLS_PROFILE");
+
+    bench.set("HLS_CHAPTERS", "yes");
+    let slides = bench.room("slides");
+    let picture = |colour: &str| format!("-f lavfi -i color=c={colour}:s=640x360:r=5:d=100");
+    let film = format!(
+        "{} {} -f lavfi -i sine=330:d=200,aformat=channel_layouts=stereo -filter_complex [0:v][1:v]concat=n=2[v] -map [v] -map 2:a \
+         -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 42 -c:a aac -f mp4",
+        picture("0x0f3d3e"),
+        picture("0xf6f1e7")
+    );
+    ffmpeg(&film, &slides.join(MP4));
+    let mp4 = fs::File::options().append(true).open(slides.join(MP4)).unwrap();
+    mp4.set_modified(SystemTime::UNIX_EPOCH + ENDED).unwrap();
+    let bytes = fs::read(slides.join(MP4)).unwrap();
+    bench.finalize(&slides).exits(0);
+    published(bench);
+    // As if it had been kept.
+    fs::write(slides.join(MP4), &bytes).unwrap();
+
+    scripts::make_hls(Clip::Jibri, &bench.room("made by the scripts"));
+
+    let copy = |of: &str, name: &str| {
+        let (from, to) = (bench.room(of).join("v0"), bench.room(name).join("v0"));
+        fs::create_dir(&to).unwrap();
+        for file in crate::listing(&from) {
+            fs::copy(from.join(&file), to.join(&file)).unwrap();
+        }
+        to
+    };
+    let segments = |dir: &Path| -> Vec<PathBuf> {
+        let files = crate::files_below(dir);
+        files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "ts")).collect()
+    };
+    let missing = copy("slides", "missing");
+    segments(&missing).iter().for_each(|file| fs::remove_file(file).unwrap());
+    fs::write(bench.room("missing").join(MP4), &bytes).unwrap();
+    fs::write(copy("480p", "garbled").join("master.m3u8"), "no playlist\n").unwrap();
+    for segment in segments(&copy("480p", "undecodable")) {
+        fs::write(segment, vec![0x2a; 188 * 400]).unwrap();
+    }
+
+    let mut rooms: BTreeMap<String, String> = ["480p", "abr", "source", "hybrid", "fmp4", "sound", "slides"]
+        .into_iter()
+        .chain(["missing", "garbled", "undecodable"])
+        .map(|name| (name.to_owned(), page(bench, name)))
+        .collect();
+    rooms.insert("scripts".to_owned(), page(bench, "made by the scripts"));
+    rooms.insert("nothing".to_owned(), rooms["slides"].replace("/slides/", "/nothing/"));
+    // What the row leads to is what is watched.
+    let row =
+        bench.notion.pages().into_iter().find(|row| row.url().is_some_and(|url| url.contains("/hybrid/"))).unwrap();
+    assert_eq!(row.url().unwrap(), rooms["hybrid"]);
+    rooms
+}
+
+/// The address of a room's page, as `rec-url` prints it.
+fn page(bench: &Bench, name: &str) -> String {
+    let out = run(bench.command("rec-url").arg(bench.room(name).join("v0"))).exits(0);
+    out.stdout.trim_end().to_owned()
+}
+
+/// A Caddy that imports our Caddyfile; gone when dropped.
+struct Caddy {
+    child: Child,
+    base: String,
+}
+
+impl Caddy {
+    fn serve(bench: &Bench) -> Self {
+        let hash = Command::new("caddy").args(["hash-password", "--plaintext", PASSWORD]).output();
+        let hash = hash.expect("the watch page cannot be tested: install Debian's package caddy").stdout;
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = bench.dir().join("Caddyfile");
+        let ours = repository().join("etc/Caddyfile");
+        fs::write(&config, format!("{{\n\tadmin off\n\tauto_https off\n}}\nimport \"{}\"\n", ours.display())).unwrap();
+        let base = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&config);
+        command.env("XDG_CONFIG_HOME", bench.dir().join("caddy")).env("XDG_DATA_HOME", bench.dir().join("caddy"));
+        command.env("RECORDINGS_SITE", &base).env("RECORDINGS_BIND", "127.0.0.1");
+        command.env("RECORDINGS_ROOT", bench.recordings()).env("RECORDINGS_WATCH", files());
+        command.env("RECORDINGS_USER", USER).env("RECORDINGS_PASSWORD_HASH", String::from_utf8(hash).unwrap().trim());
+        command.env("RECORDINGS_LOG", bench.dir().join("access.log"));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(bench.dir().join("caddy.log")).unwrap());
+        let mut caddy = Self { child: command.spawn().unwrap(), base };
+        wait_for("caddy", || {
+            let said = || fs::read_to_string(bench.dir().join("caddy.log")).unwrap();
+            assert!(caddy.child.try_wait().unwrap().is_none(), "caddy ended: {}", said());
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        caddy
+    }
+}
+
+impl Drop for Caddy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
