@@ -53,5 +53,7 @@ install -D -m 644 etc/debian/lintian-overrides "$root/usr/share/lintian/override
 PATH=$PWD/target/tools/bin:$PATH
 export PATH
 out=target/debian/jitsi-recording-pipeline_${version}_$(dpkg --print-architecture).deb
-cargo deb --quiet --locked --package jitsi-hls-worker --no-build --no-strip --deb-version "$version" --output "$out"
+# DEB_OPTIONS=--fast: larger, and much sooner there.
+# shellcheck disable=SC2086 # a list of words
+cargo deb ${DEB_OPTIONS-} --quiet --locked --package jitsi-hls-worker --no-build --no-strip --deb-version "$version" --output "$out"
 echo "$out"

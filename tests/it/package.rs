@@ -135,7 +135,7 @@ fn an_upgrade_keeps_what_the_admin_changed_and_removal_and_purge_keep_the_record
     // A later version, with another line for cron.
     debian.sh(
         "dpkg-deb --raw-extract /mnt/ours.deb /later; sed -i 's/^Version: .*/Version: 99.0-1/' /later/DEBIAN/control; \
-         echo '# later' >>/later/etc/cron.d/jitsi-hls-worker; dpkg-deb --build --root-owner-group /later /mnt/later.deb",
+         echo '# later' >>/later/etc/cron.d/jitsi-hls-worker; dpkg-deb --build --root-owner-group -Zgzip -z1 /later /mnt/later.deb",
     );
     debian.run(&["dpkg", "--force-confdef", "--force-confold", "--install", "/mnt/later.deb"]).exits(0);
     assert_eq!(

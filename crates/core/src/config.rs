@@ -145,11 +145,13 @@ impl Config {
     /// Checks what an env file says; `path` is for the messages.
     pub fn from_entries(path: &Path, env: &EnvFile) -> Result<Self, Problems> {
         let mut take = Take { path, env, problems: Vec::new() };
+        // In this order problems are told.
+        let notion = Notion::without_database(&mut take);
         let mut config = Self {
             notion: Notion {
                 database_id: take.parsed("NOTION_DATABASE_ID", notion_id),
                 data_source_id: take.parsed_if_set("NOTION_DATA_SOURCE_ID", notion_id),
-                ..Notion::without_database(&mut take)
+                ..notion
             },
             public_base_url: take.parsed("PUBLIC_BASE_URL", base_url),
             public_url_auth: take.parsed_if_set("PUBLIC_URL_AUTH", url_auth).map(Secret::new),

@@ -2,16 +2,28 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What most programs may take.
+/// What a program may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+/// What all of them may take together, with the questions to the network.
+const ALL: Duration = Duration::from_secs(50);
+
+/// What is left of a program's time, and of that of all.
+pub(crate) fn left() -> Duration {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    ALL.saturating_sub(BEGUN.get_or_init(Instant::now).elapsed()).min(LIMIT)
+}
 
 /// Runs a command to its end, with a text on its stdin. The error says why there is no end.
 pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Result<Output, String> {
     let name = command.get_program().to_string_lossy().into_owned();
+    let limit = left();
+    if limit.is_zero() {
+        return Err(format!("{name}: no time was left for it"));
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("LC_ALL", "C.UTF-8");
     let mut child = command.spawn().map_err(|error| format!("{name}: {error}"))?;
     // It may end without having read it.
@@ -21,10 +33,10 @@ pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Result<Output, String>
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if begun.elapsed() < LIMIT => thread::sleep(Duration::from_millis(5)),
+            Ok(None) if begun.elapsed() < limit => thread::sleep(Duration::from_millis(5)),
             Ok(None) => {
                 end(child);
-                return Err(format!("{name}: no end within {} s", LIMIT.as_secs()));
+                return Err(format!("{name}: no end within {} s", limit.as_secs()));
             }
             Err(error) => return Err(format!("{name}: {error}")),
         }

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use rec_core::config::Config;
 use rec_core::text::shown;
@@ -74,7 +75,15 @@ fn able(tool: &'static str, path: &Path) -> Vec<Finding> {
     };
     let mut findings = vec![version];
     if tool == "ffmpeg" {
-        findings.extend(NEEDED.iter().map(|(check, option, names)| has(check, path, option, names)));
+        // At once, because each takes a moment to start.
+        findings.extend(
+            thread::scope(|scope| {
+                let asked = NEEDED.map(|(check, option, names)| scope.spawn(move || has(check, path, option, names)));
+                asked.map(|asked| asked.join().ok())
+            })
+            .into_iter()
+            .flatten(),
+        );
     }
     findings
 }

@@ -14,7 +14,7 @@ use crate::users::Users;
 use crate::{clock, directories, env, ffmpeg, jibri, notion, schedule, site, url, webhooks};
 
 /// What all questions to the network may take together.
-const ALL: Duration = Duration::from_secs(50);
+const NETWORK: Duration = Duration::from_secs(50);
 
 /// What the groups look at.
 pub(crate) struct Look<'a> {
@@ -48,14 +48,14 @@ const GROUPS: [(Group, &str, Check); 8] = [
 /// Looks, tells, and says how it ends.
 pub(crate) fn look(cli: &Cli) -> Exit {
     let env_file = cli.common.env_file();
-    let look = Look { cli, env_file: &env_file, users: Users::of(cli), deadline: Deadline::within(ALL) };
+    let look = Look { cli, env_file: &env_file, users: Users::of(cli), deadline: Deadline::within(NETWORK) };
     let mut report = Report::new(cli.json, cli.common.quiet);
     let (config, found) = env::read(&look);
     for secret in secrets(&look, config.as_ref()) {
         report.never(secret);
     }
-    // Without a usable one hardly anything can be looked at: then that is told in any case.
-    let unusable = config.is_none();
+    // Without a usable one hardly anything else can be looked at: then that is told in any case.
+    let unusable = config.is_none() && GROUPS.iter().any(|(group, ..)| *group != Group::Ffmpeg && cli.wants(*group));
     report.add_all(
         found.into_iter().filter(|found| cli.wants(Group::Env) || (unusable && found.level() == Level::Failed)),
     );

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -20,6 +21,8 @@ use crate::exec;
 use crate::probe::{Ask, is_stale};
 use crate::users::User;
 
+/// How long its end is waited for: it goes in any case.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// What the names of such rooms begin with.
 const PREFIX: &str = "rec-check-";
 /// What such a room holds: a playlist, a segment, and what nobody may see.
@@ -74,10 +77,10 @@ impl Room {
         });
         let made = Self { name, child: Some(child), stdin };
         asked.map_err(|error| error.to_string())?;
-        match receive.recv_timeout(exec::LIMIT).as_deref().map(str::trim_end) {
+        match receive.recv_timeout(exec::left()).as_deref().map(str::trim_end) {
             Ok("made") => Ok(made),
             Ok(why) => Err(why.to_owned()),
-            Err(_) => Err(format!("not made within {} s", exec::LIMIT.as_secs())),
+            Err(_) => Err("it is not made in time".to_owned()),
         }
     }
 
@@ -87,7 +90,7 @@ impl Room {
         let Some(mut child) = self.child.take() else { return };
         let (send, receive) = mpsc::channel();
         thread::spawn(move || send.send(child.wait().is_ok()));
-        let _ = receive.recv_timeout(exec::LIMIT);
+        let _ = receive.recv_timeout(PATIENCE);
     }
 }
 

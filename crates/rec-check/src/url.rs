@@ -1,6 +1,7 @@
 //! What the web server gives to whom, found out with a room that is no recording's.
 
 use rec_core::config::Config;
+use rec_core::link::Link;
 
 use crate::look::Look;
 use crate::report::Finding;
@@ -27,13 +28,19 @@ pub(crate) fn check(look: &Look<'_>, config: &Config) -> Vec<Finding> {
     let room = match Room::made_by(user, &config.recordings_root) {
         Ok(room) => room,
         Err(why) => {
+            let object = format!("RECORDINGS_ROOT as {}", user.name);
+            let why = format!("no file can be put there: {why}");
             findings.push(
-                Finding::failed(
-                    "url.probe",
-                    format!("RECORDINGS_ROOT as {}", user.name),
-                    format!("no file can be put there: {why}"),
-                )
-                .advise("see what rec-check directories says"),
+                if look.users.is_root()
+                    || look
+                        .users
+                        .in_role(Role::Worker)
+                        .is_some_and(|worker| worker.name == look.users.name(Role::Worker))
+                {
+                    Finding::failed("url.probe", object, why).advise("see what rec-check directories says")
+                } else {
+                    Finding::skipped("url.probe", object, why).advise("look at it as root, or as the worker's user")
+                },
             );
             return findings;
         }
@@ -48,7 +55,7 @@ pub(crate) fn check(look: &Look<'_>, config: &Config) -> Vec<Finding> {
             findings.push(visit.refuses("url.metadata", METADATA));
             findings.push(visit.listing("", &room.name));
             findings.push(visit.listing(&format!("{}/", room.name), "probe.ts"));
-            findings.push(visit.page());
+            findings.push(visit.page(config.publish_link));
         }
         Err(found) => {
             findings.extend(*found);
@@ -233,12 +240,19 @@ impl Visit<'_> {
         Finding::ok(check, object, "does not list what is there")
     }
 
-    /// The page on which a recording is watched.
-    fn page(&self) -> Finding {
+    /// The page on which a recording is watched; rows may lead to it.
+    fn page(&self, link: Link) -> Finding {
         let check = "url.page";
         match self.site.get(&self.path("v0/")) {
             Ok(got) if got.status == 200 && got.kind() == "text/html" && !got.has(b"probe.ts") => {
                 Finding::ok(check, "", "a page to watch is served at ROOM/v0/")
+            }
+            Ok(got) if link == Link::Page => {
+                let why = format!(
+                    "no page to watch is served at ROOM/v0/ ({}), and PUBLISH_LINK has rows lead there",
+                    got.status
+                );
+                Finding::failed(check, "", why).advise(IMPORT)
             }
             Ok(got) => Finding::warning(check, "", format!("no page to watch is served at ROOM/v0/ ({})", got.status))
                 .advise(IMPORT),

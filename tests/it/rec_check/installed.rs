@@ -129,6 +129,14 @@ fn a_reader_that_goes_away_ends_it() {
     assert_eq!(String::from_utf8_lossy(&out.stderr), "");
 }
 
+/// A copy of the env file that everybody can read.
+fn open_to_all(machine: &Machine) -> std::path::PathBuf {
+    let copy = machine.bench.dir().join("copy.env");
+    fs::copy(machine.bench.env_file(), &copy).unwrap();
+    fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    copy
+}
+
 #[test]
 fn one_who_is_not_root_learns_what_he_can_do_himself() {
     let machine = Machine::new();
@@ -138,6 +146,9 @@ fn one_who_is_not_root_learns_what_he_can_do_himself() {
     checked.says("ok", "directories.write", "RECORDINGS_ROOT as jitsi-recordings", "can make, rename and remove");
     checked.says("skipped", "directories.users", "", "sudo rec-check");
 
+    let out =
+        run(machine.command_as("daemon", "rec-check").args(["--json", "url", "--env-file"]).arg(open_to_all(&machine)));
+    Checked::of(out).says("skipped", "url.probe", "RECORDINGS_ROOT as daemon", "look at it as root");
     let stranger =
         Checked::of(run(machine.command_as("daemon", "rec-check").arg("--json").arg("--env-file").arg("/nonexistent")));
     stranger.says("failed", "env.file", "", "is not there");

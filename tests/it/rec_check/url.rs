@@ -119,6 +119,17 @@ fn the_scripts_caddyfile_is_found_to_do_what_it_does() {
 }
 
 #[test]
+fn rows_that_lead_to_the_page_need_it() {
+    let mut bench = Bench::new();
+    bench.set("PUBLISH_LINK", "page");
+    let caddy = Caddy::serve(&bench);
+    assert_eq!(with(&mut bench, &caddy.base).bad(), [""; 0]);
+    let site = format!("root * \"{}\"\nbasicauth {{\n{USER} {HASH}\n}}\nfile_server\n", bench.recordings().display());
+    let plain = OtherCaddy::serve(&bench, &site);
+    with(&mut bench, &plain.base).says("failed", "url.page", "", "PUBLISH_LINK has rows lead there");
+}
+
+#[test]
 fn a_server_without_a_password_or_without_ranges_is_found() {
     let open = other("root * ROOT\nfile_server\n");
     open.says("failed", "url.password", "", "recordings are served to everybody");

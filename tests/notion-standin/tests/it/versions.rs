@@ -104,6 +104,37 @@ fn a_database_is_created_with_its_columns() {
 }
 
 #[test]
+fn a_database_needs_a_page_that_is_seen_one_title_column_and_a_title_that_is_a_list() {
+    let standin = Standin::start();
+    let columns = json!({ "Name": { "title": {} } });
+    let on = |page: &str| json!({ "page_id": page });
+    let home = notion_standin::HOME_PAGE_ID;
+    for (body, status, part) in [
+        (json!({ "parent": on(home), "title": "B", "properties": columns }), 400, "body.title should be an array"),
+        (json!({ "parent": on(home), "properties": {} }), 400, "Title is not provided"),
+        (json!({ "parent": on(home) }), 400, "body.properties should be defined"),
+        (json!({ "properties": columns }), 400, "body.parent should be defined"),
+        (json!({ "parent": on("x"), "properties": columns }), 400, "should be a valid uuid"),
+        (json!({ "parent": on(&standin.data_source_id()), "properties": columns }), 404, "Could not find page"),
+        (json!({ "parent": on(&standin.database_id()), "properties": columns }), 400, "is a database, not a page"),
+    ] {
+        let reply = ask(&standin, OLD, "POST", "/v1/databases", &body);
+        let message = reply.json()["message"].as_str().unwrap().to_owned();
+        assert!(reply.status == status && message.contains(part), "{body}: {} {message}", reply.status);
+    }
+    assert_eq!(standin.databases().len(), 1);
+}
+
+#[test]
+fn a_database_in_the_trash_can_still_be_read() {
+    let standin = Standin::start();
+    standin.trash_database();
+    let path = format!("/v1/databases/{}", standin.database_id());
+    let database = ask(&standin, OLD, "GET", &path, &Value::Null).json();
+    assert_eq!((&database["in_trash"], &database["archived"]), (&json!(true), &json!(true)));
+}
+
+#[test]
 fn users_me_is_the_integration() {
     let standin = Standin::start();
     let me = ask(&standin, OLD, "GET", "/v1/users/me", &Value::Null).json();
