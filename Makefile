@@ -22,9 +22,9 @@ UNITS = jitsi-hls-worker.path jitsi-hls-worker.service jitsi-hls-worker.timer re
 EXAMPLES = cron.d/jitsi-hls-worker cron.d/rec-hook logrotate.d/jitsi-recording-pipeline $(UNITS:%=systemd/%) \
 	sysusers.d/jitsi-recording-pipeline.conf tmpfiles.d/jitsi-recording-pipeline.conf
 WATCH = $(notdir $(wildcard etc/watch/*))
-SCRIPTS = .ci/run etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
+SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit tests/newcomer/systemctl etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall deb dist clean
+.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall deb dist newcomer clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
@@ -33,6 +33,7 @@ help:
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
 	@echo 'make soak-hooks     deliver webhooks through failures and sudden deaths (EVENTS=1000 KILLS=200 SEED=)'
+	@echo 'make newcomer       install the package as the README says, in a copy of this machine, and watch a recording'
 	@echo 'make all            build the tools for installation'
 	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall      remove what make install put there'
@@ -136,6 +137,10 @@ deb:
 # Without a library of the system's, so that they run wherever Linux does.
 dist:
 	@sh etc/dist.sh "$(CARGO)"
+
+# Installs the package in a copy of this machine, word for word as the README says, up to a recording that plays. KEEP=1 leaves the copy.
+newcomer:
+	@bash tests/newcomer.sh
 
 clean:
 	$(CARGO) clean

@@ -16,13 +16,13 @@ fail() { echo "newcomer: $*" >&2; exit 1; }
 
 # The commands of the README's chapter, a line each.
 commands() {
-    awk '/^## /{chapter = $0} /^ *```/{sh = /```sh$/; next} sh && chapter == "## Install"' "$repo/README.md"
+    awk '/^## /{chapter = $0} /^ *```/{sh = /```sh$/; next} sh && chapter == "## Install" {sub(/^ +/, ""); print}' "$repo/README.md"
 }
 
 # Outside: builds what only a network can give, and goes into the copy.
 outside() {
     cd "$repo"
-    sh tests/needs.sh cargo gcc make ffmpeg ffprobe caddy chromium node npm setpriv unshare
+    sh tests/needs.sh cargo gcc make ffmpeg ffprobe caddy chromium node npm setpriv unshare openssl ip curl
     [ "$(id -u)" = 0 ] || fail 'run it as root: it makes a copy of this machine, with users of its own'
     cargo build --quiet --locked --workspace --bins
     [ -d tests/watch/node_modules ] || npm ci --no-audit --no-fund --silent --prefix tests/watch
@@ -55,9 +55,9 @@ prepare() {
     dpkg --purge jitsi-recording-pipeline >/dev/null 2>&1 || true
     rm -rf /srv/recordings /etc/jitsi /var/log/jitsi-recording-pipeline /var/spool/jitsi-recording-pipeline /run/lock
     mkdir -p /run/lock /etc/jitsi/jibri /usr/local/sbin /var/newcomer
-    tr -dc a-z0-9 </dev/urandom | head -c 20 >/var/newcomer/password
+    openssl rand -hex 10 >/var/newcomer/password
     # What is typed where something asks: the password. The certificate authority of an earlier Caddy is none of a new admin's.
-    { cat /var/newcomer/password && echo; } >/var/newcomer/typed
+    cp /var/newcomer/password /var/newcomer/typed
     rm -rf /var/lib/caddy/.local
     id -u jibri >/dev/null 2>&1 || useradd --system --create-home --user-group jibri
     cat >/etc/jitsi/jibri/jibri.conf <<'END'

@@ -10,14 +10,17 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::media::{Clip, ffmpeg};
-use crate::{Bench, npm, run, scripts, wait_for};
+use crate::media::{self, Clip, ffmpeg};
+use crate::{Bench, hls, npm, run, scripts, wait_for};
 
 /// What the slides were recorded as.
 const MP4: &str = "slides_2026-11-19-15-30-00.mp4";
 
 /// When their recording ended: 2026-11-19 16:01:40 UTC.
 const ENDED: Duration = Duration::from_secs(1_795_104_100);
+
+/// The scenario that is `tests/watch/firefox.mjs`.
+const FIREFOX: &str = "firefox_plays_it_too";
 
 const USER: &str = "team";
 const PASSWORD: &str = "correct horse";
@@ -68,24 +71,36 @@ fn scripts_dir() -> PathBuf {
 }
 
 fn watch() -> BTreeMap<String, Option<String>> {
-    let script = scripts_dir().join("watch.mjs");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let chromium = std::env::split_paths(&path).map(|dir| dir.join("chromium")).find(|place| place.is_file());
-    let chromium = chromium.expect("the watch page cannot be tested: install Debian's package chromium");
+    let (dir, chromium, firefox) = (scripts_dir(), program("chromium"), program("firefox-esr"));
     let mut bench = Bench::new();
     let caddy = Caddy::serve(&bench);
     bench.set("PUBLIC_BASE_URL", caddy.base.clone());
     bench.set("PUBLISH_LINK", "page");
     let rooms = record(&mut bench);
-    let site = json!({ "base": caddy.base, "user": USER, "password": PASSWORD, "rooms": rooms, "mp4": MP4 });
-    let output =
-        Command::new("node").arg(script).arg(chromium).arg(site.to_string()).stdin(Stdio::null()).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
-    let ended = stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    ended
+    let seconds = hls::seconds_of(&media::clip(Clip::Hd));
+    let site = json!({
+        "base": caddy.base, "user": USER, "password": PASSWORD, "rooms": rooms, "mp4": MP4, "seconds": seconds,
+    });
+    let node = |script: &str, browser: &Path| {
+        let mut command = Command::new("node");
+        command.arg(dir.join(script)).arg(browser).arg(site.to_string()).stdin(Stdio::null());
+        run(&mut command)
+    };
+    let out = node("watch.mjs", &chromium).exits(0);
+    let ended = out.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut seen: BTreeMap<_, _> = ended
         .map(|ended| (ended["name"].as_str().unwrap().to_owned(), ended["failed"].as_str().map(str::to_owned)))
-        .collect()
+        .collect();
+    let out = node("firefox.mjs", &firefox);
+    seen.insert(FIREFOX.to_owned(), (out.code != Some(0)).then_some(out.stderr));
+    seen
+}
+
+/// A browser, by the name of its Debian package.
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|place| place.is_file());
+    found.unwrap_or_else(|| panic!("the watch page cannot be tested: install Debian's package {name}"))
 }
 
 /// Publishes recordings of all kinds, and damages some; the address of each one's page.
@@ -142,7 +157,9 @@ fn record(bench: &mut Bench) -> BTreeMap<String, String> {
         files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "ts")).collect()
     };
     let missing = copy("slides", "missing");
-    segments(&missing).iter().for_each(|file| fs::remove_file(file).unwrap());
+    for segment in segments(&missing) {
+        fs::remove_file(segment).unwrap();
+    }
     fs::write(bench.room("missing").join(MP4), &bytes).unwrap();
     fs::write(copy("480p", "garbled").join("master.m3u8"), "no playlist\n").unwrap();
     for segment in segments(&copy("480p", "undecodable")) {

@@ -84,6 +84,12 @@ class Viewer {
     await this.plays(page);
   }
 
+  /** Has it paused: while it plays, its controls come and go. */
+  async pause(page) {
+    await page.keyboard.press("k");
+    await this.until(page, "it is paused", () => video.paused);
+  }
+
   async plays(page) {
     const from = await page.evaluate(() => video.currentTime);
     await this.until(page, "it goes on", (from) => !video.paused && (video.currentTime > from + 0.5 || video.currentTime < from - 1), from);

@@ -19,6 +19,7 @@ const VERSION: u32 = 1;
 
 /// What is told of a recording.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are facts, and no switches")]
 pub(crate) struct About {
     version: u32,
     /// As the row's.

@@ -56,9 +56,9 @@ function withHlsJs(video, url, from, on) {
     playlistLoadPolicy: quick(playlistLoadPolicy),
   });
   let [tries, recoveries, timer, parsed, over] = [0, 0, undefined, false, false];
-  const tell = (chosen = hls.autoLevelEnabled ? -1 : hls.nextLevel) => on.levels(
+  const tell = () => on.levels(
     hls.levels.map(({ width, height }, index) => ({ index, width, height })),
-    chosen,
+    hls.manualLevel,
     hls.currentLevel,
   );
   const ask = () => {
@@ -89,7 +89,7 @@ function withHlsJs(video, url, from, on) {
     parsed = true;
     tell();
   });
-  hls.on(Events.LEVEL_SWITCHED, () => tell());
+  hls.on(Events.LEVEL_SWITCHED, tell);
   for (const event of [Events.FRAG_LOADED, Events.LEVEL_LOADED]) {
     hls.on(event, () => {
       tries = 0;
@@ -114,8 +114,10 @@ function withHlsJs(video, url, from, on) {
   return {
     /** -1 chooses by itself. */
     choose(level) {
-      hls.nextLevel = level;
-      tell(level);
+      // What is wanted is wanted now; what is best for the network may come with the next segment.
+      if (level < 0) hls.loadLevel = -1;
+      else hls.currentLevel = level;
+      tell();
     },
     /** Goes on after a failure, from where it was. */
     retry() {

@@ -5,7 +5,7 @@ import { PLACE, at, facts, sizeOf } from "./facts-ff16a153.js";
 import { likes, position, remember } from "./memory-fe41dfb8.js";
 import { clock, fromHash, length, toHash } from "./moments-39a4e358.js";
 import { chapterList, noTrouble, showLevels, trouble } from "./panels-f1f9b93e.js";
-import { open } from "./stream-05bf82e1.js";
+import { open } from "./stream-a0d400db.js";
 import { timeline } from "./timeline-74a1885e.js";
 
 const $ = (id) => document.getElementById(id);
