@@ -16,7 +16,8 @@ if [ ! -e "$tree/made" ]; then
         exit 1
     fi
     mkdir -p "$place"
-    beside=$(mktemp -d "$place/making.XXXXXX")
+    # debootstrap takes no path with a blank in it.
+    beside=$(mktemp -d /var/tmp/debian-tree.XXXXXX)
     trap 'rm -rf "$beside"' EXIT
     chmod 755 "$beside"
     debootstrap --variant=minbase --include=adduser,ca-certificates,cron,ffmpeg,logrotate,systemd "$VERSION_CODENAME" "$beside" "$mirror" >"$place/log" 2>&1 || {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pipeline_tests::jibri::is_root;
-use pipeline_tests::{Bench, binary, listing, wait_for_minutes};
+use pipeline_tests::{Bench, binary, listing, skipped, wait_for_minutes};
 
 use crate::window::{closed as closed_now, window};
 
@@ -43,7 +43,9 @@ fn allow(dir: &Path) {
 
 #[test]
 fn cron_runs_the_lines_as_they_are_shipped_and_what_is_wrong_is_logged_or_mailed() {
-    assert!(is_root(), "cron's tables belong to root: run this test as root");
+    if !is_root() {
+        return skipped("cron's tables are for root alone");
+    }
     assert!(Command::new("cron").arg("-h").output().is_ok(), "cron is not here: sh tests/needs.sh cron");
     // One to publish.
     let mut open = Bench::new();

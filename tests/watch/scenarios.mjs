@@ -139,7 +139,7 @@ export async function keys_do_what_their_list_says(viewer) {
   assert.equal(await page.textContent("#toast"), "Speed 2×");
   await page.keyboard.press("m");
   assert.ok(await page.evaluate(() => video.muted));
-  assert.equal(await page.getAttribute("#mute", "aria-label"), "Sound on");
+  await viewer.until(page, "the button says so", () => mute.getAttribute("aria-label") === "Sound on");
   await page.keyboard.press("m");
   assert.ok(await page.evaluate(() => !video.muted));
   await page.keyboard.press("f");
@@ -404,6 +404,8 @@ export async function whoever_uses_a_keyboard_sees_where_they_are(viewer) {
   const page = await viewer.page("slides");
   await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
   await page.waitForSelector("#download:visible");
+  // It fades in.
+  await page.waitForSelector("#big:visible");
   const seen = [];
   while (seen.length < 30) {
     await page.keyboard.press("Tab");

