@@ -186,6 +186,12 @@ impl Machine {
         fs::create_dir_all(self.in_etc("tmpfiles.d")).unwrap();
         fs::write(self.in_etc("tmpfiles.d/jitsi-recording-pipeline.conf"), text).unwrap();
         self.sh("systemd-tmpfiles --create jitsi-recording-pipeline.conf").exits(0);
+        // The bench had made it, and what is there already stays whose it is.
+        self.sh(&format!(
+            "cd '{}' && chgrp jitsi-recordings recordings && chmod 2770 recordings",
+            self.bench.dir().display()
+        ))
+        .exits(0);
     }
 
     /// Lets the group read the env file, which the bench makes anew with every setting.

@@ -221,7 +221,10 @@ fn an_env_file_that_everybody_can_read_is_warned_of() {
     let bench = Bench::new();
     let file = bench.env_file();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let warning = format!("WARNING: {0}: holds a token and every user can read it: chmod 640 {0}", file.display());
+    let warning = format!(
+        "WARNING: {0}: holds a token and every user can read it: chgrp jitsi-recordings {0} && chmod 640 {0}",
+        file.display()
+    );
     for tool in TOOLS {
         let out = run(bench.command(tool).args(harmless(&bench, tool)));
         assert_eq!(out.stderr.lines().filter(|line| line.ends_with(&warning)).count(), 1, "{tool}: {}", out.stderr);

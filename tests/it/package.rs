@@ -162,5 +162,11 @@ fn an_upgrade_keeps_what_the_admin_changed_and_removal_and_purge_keep_the_record
     assert_eq!(recordings(&debian), was);
     let left = debian.sh("find /etc /usr /lib /var /run -path /usr/share/zoneinfo -prune -o \\( -name '*jitsi-*' -o -name 'rec-hook*' -o -name 'recording-pipeline*' \\) -print");
     assert_eq!(left, "");
+
+    // An env file that was there before the package is none of its own.
+    debian.sh("echo NOTION_TOKEN=mine > /etc/jitsi/recording-pipeline.env");
+    debian.run(&["dpkg", "--install", "/mnt/ours.deb"]).exits(0);
+    debian.run(&["dpkg", "--purge", "jitsi-recording-pipeline"]).exits(0);
+    assert_eq!(debian.sh("cat /etc/jitsi/recording-pipeline.env"), "NOTION_TOKEN=mine\n");
     assert_eq!(debian.sh("cat /etc/jitsi/other.conf; id -un jitsi-recordings"), "# mine\njitsi-recordings\n");
 }

@@ -344,7 +344,7 @@ fn a_file_with_a_secret_that_everybody_can_read_is_warned_of() {
     assert_eq!(hook(&bench, &["ls"]).exits(0).stderr, "");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let warning = format!(
-        "WARNING: {0}: holds the secret of reflector and every user can read it: chmod 640 {0}\n",
+        "WARNING: {0}: holds the secret of reflector and every user can read it: chgrp jitsi-recordings {0} && chmod 640 {0}\n",
         file.display()
     );
     assert_eq!(hook(&bench, &["ls"]).exits(0).stderr, warning);

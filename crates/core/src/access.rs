@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::text;
 
 /// The group of all who may change recordings, where the host has it.
-const GROUP: &str = "jitsi-recordings";
+pub(crate) const GROUP: &str = "jitsi-recordings";
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,10 @@ pub fn explain(path: &Path, want: Want, error: &io::Error) -> Option<String> {
     let me = Me::now()?;
     let (path, want) = obstacle(&std::path::absolute(path).ok()?, want);
     let metadata = fs::metadata(&path).ok()?;
+    if path.is_symlink() && !metadata.is_dir() {
+        // A command would be about the file that it leads to, whoever had it lead there.
+        return Some(format!("{} is a symlink: see where it leads, and who has put it there", text::shown(&path)));
+    }
     Some(said(&path, want, &File::of(&metadata), &me, &Names::of_host()))
 }
 

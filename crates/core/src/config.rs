@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
+use crate::access::GROUP;
 use crate::envfile::{self, Entry, EnvFile, Problems};
 use crate::http::is_loopback;
 use crate::link::Link;
@@ -131,13 +132,14 @@ impl Config {
                 let (name, file) = (&destination.name, file.display());
                 config
                     .warnings
-                    .push(format!("{file}: holds the secret of {name} and every user can read it: chmod 640 {file}"));
+                    .push(format!("{file}: holds the secret of {name} and every user can read it: chgrp {GROUP} {file} && chmod 640 {file}"));
             }
         }
         if is_everybodys(path) {
-            config
-                .warnings
-                .push(format!("{0}: holds a token and every user can read it: chmod 640 {0}", path.display()));
+            config.warnings.push(format!(
+                "{0}: holds a token and every user can read it: chgrp {GROUP} {0} && chmod 640 {0}",
+                path.display()
+            ));
         }
         Ok(config)
     }

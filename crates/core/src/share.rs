@@ -8,6 +8,7 @@ use std::os::unix::fs::{
 };
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use walkdir::WalkDir;
 
 use crate::recording::is_mp4;
@@ -32,11 +33,16 @@ pub(crate) fn keep(file: &File, dir: &Path) {
     }
 }
 
-/// Opens a file for appending, or for a lock, and makes it if it is not there.
+/// Opens a file for appending, or for a lock, and makes it if it is not there. Nothing but a regular file: whoever may write to
+/// the directory could lead another one, root even, to a file elsewhere by a link, or have it wait for ever at a pipe.
 pub(crate) fn open(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed());
     loop {
         match options.open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(_) if path.is_symlink() => return Err(io::Error::other("it is a symlink, and no log or lock of ours")),
+            Ok(file) if !file.metadata()?.is_file() => return Err(io::Error::other("it is no regular file")),
             opened => return opened,
         }
         match options.clone().create_new(true).mode(NEW_FILE).open(path) {
@@ -230,6 +236,26 @@ mod tests {
             take_in(&room);
             assert_eq!(mode(&room.join("metadata.json")), 0o640);
         }
+    }
+
+    #[test]
+    fn a_log_is_a_regular_file_and_nothing_that_was_put_into_its_place() {
+        let above = dir(0o2770);
+        let (victim, link, pipe) = (above.path().join("victim"), above.path().join("link"), above.path().join("pipe"));
+        fs::write(&victim, "").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        std::os::unix::fs::symlink(above.path().join("nothing"), above.path().join("dangling")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let refused = |path: &Path| open(path, File::options().append(true)).unwrap_err().to_string();
+        assert_eq!(refused(&link), "it is a symlink, and no log or lock of ours");
+        assert_eq!(refused(&above.path().join("dangling")), "it is a symlink, and no log or lock of ours");
+        // Nobody reads it: it would be waited for.
+        assert!(open(&pipe, File::options().append(true)).is_err());
+        assert_eq!(
+            open(&pipe, File::options().read(true).write(true)).unwrap_err().to_string(),
+            "it is no regular file"
+        );
+        assert!(open(&victim, File::options().append(true)).is_ok());
     }
 
     #[test]

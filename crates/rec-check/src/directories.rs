@@ -1,6 +1,7 @@
 //! The directories of the env file: there, and of use to whom they must be.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rec_core::config::Config;
@@ -55,6 +56,7 @@ pub(crate) fn check(look: &Look<'_>, config: &Config) -> Vec<Finding> {
     for directory in &all {
         findings.extend(directory.findings(look, config));
     }
+    findings.extend(shared(look, &config.recordings_root));
     findings.extend(served(look, &config.recordings_root));
     findings
 }
@@ -139,10 +141,7 @@ impl Directory<'_> {
             (_, true, None) => {
                 failed.advise(format!("let {} pass, with x on each directory that `namei -l {path}` shows", user.name))
             }
-            (_, true, Some(_)) => {
-                let group = word(&group);
-                failed.run(format!("{}chgrp {group} {path} && chmod g+rwxs {path}", user.joining(&group)))
-            }
+            (_, true, Some(_)) => failed.run(format!("{}{}", user.joining(&group), giving(&group, self.path))),
             _ => failed.advise("see to it that its disk is mounted for writing, has room, and can do this"),
         }
     }
@@ -170,7 +169,13 @@ impl Directory<'_> {
         shut.map(|(file, answer)| {
             let (name, group, path) = (word(&user.name), word(&user.group), word(file));
             let object = format!("{} as {}", shown(file.file_name().unwrap_or_default()), user.name);
-            Finding::failed("directories.write", object, answer.why()).run(format!("chown {name}:{group} {path}"))
+            let failed = Finding::failed("directories.write", object, answer.why());
+            // A command would be about the file that it leads to.
+            if file.is_symlink() {
+                failed.advise("it is a symlink: see where it leads, and who has put it there")
+            } else {
+                failed.run(format!("chown -h {name}:{group} {path}"))
+            }
         })
         .collect()
     }
@@ -193,6 +198,38 @@ fn is_prescribed(path: &Path) -> bool {
         }
     });
     made.flatten().any(|made| real(Path::new(made)) == real(path))
+}
+
+/// The command that gives a directory to the group. Where it has an ACL, chmod(1) sets no more than the mask of that.
+fn giving(group: &str, dir: &Path) -> String {
+    let (group, path) = (word(group), word(dir));
+    let acl = if has(dir, "system.posix_acl_access") { format!(" && setfacl -m g::rwx {path}") } else { String::new() };
+    format!("chgrp {group} {path} && chmod g+rwxs {path}{acl}")
+}
+
+/// Whether a directory has an extended attribute.
+fn has(dir: &Path, name: &str) -> bool {
+    match rustix::fs::getxattr(dir, name, &mut [0; 1024][..]) {
+        Ok(length) => length > 0,
+        Err(error) => error == rustix::io::Errno::RANGE,
+    }
+}
+
+/// Whether the directories that Jibri makes in it are going to be the worker's to write to: by the group that finalize gives them
+/// where the one around is that, or by an ACL.
+fn shared(look: &Look<'_>, root: &Path) -> Option<Finding> {
+    let (jibri, worker) = (look.users.in_role(Role::Jibri)?, look.users.in_role(Role::Worker)?);
+    if !look.users.is_root() || jibri.name == worker.name || worker.name == "root" {
+        return None;
+    }
+    let (check, object, shown) = ("directories.shared", "RECORDINGS_ROOT", shown(root));
+    let by_group = fs::metadata(root).ok()?.mode() & 0o2020 == 0o2020;
+    Some(if by_group || has(root, "system.posix_acl_default") {
+        Finding::ok(check, object, format!("what {} makes in {shown} is shared with {}", jibri.name, worker.name))
+    } else {
+        let why = format!("what {} makes in {shown} is not going to be {}'s to write to", jibri.name, worker.name);
+        Finding::failed(check, object, why).run(giving(&look.users.group(), root))
+    })
 }
 
 /// Whether the web server gets to what it serves.

@@ -84,7 +84,7 @@ fn permissions(look: &Look<'_>) -> Vec<Finding> {
     if everybody {
         findings.push(
             Finding::failed("env.secret", shown(path), "holds a token and every user can read it")
-                .run(format!("chmod 640 {file}")),
+                .run(format!("chgrp {} {file} && chmod 640 {file}", word(&group))),
         );
     }
     for role in Role::ALL {

@@ -55,8 +55,11 @@ impl Room {
         let ask =
             serde_json::to_string(&Ask::Room(root.to_owned(), name.clone())).map_err(|error| error.to_string())?;
         let mut command = user.asked()?;
-        // Ctrl-C is for us alone: our end is the end of its stdin.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for us alone, whatever group or session it is in: our end is the end of its stdin.
+        if !user.is_another() {
+            command.process_group(0);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let mut stdin = child.stdin.take();
         let mut asked = Ok(());

@@ -162,11 +162,17 @@ impl User {
         Ok(Self { name: name.to_owned(), group, ids: Some(ids) })
     }
 
+    /// Whether it is not the one who runs this.
+    pub(crate) fn is_another(&self) -> bool {
+        self.ids.is_some()
+    }
+
     /// A command that this user runs.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let Some(ids) = &self.ids else { return Command::new(program) };
-        let mut command = Command::new("setpriv");
-        command.args([format!("--reuid={}", ids.uid), format!("--regid={}", ids.gid)]);
+        // In a session of its own: a program of that user could else type into root's terminal (TIOCSTI).
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "setpriv"]).args([format!("--reuid={}", ids.uid), format!("--regid={}", ids.gid)]);
         command.arg(if ids.known { "--init-groups" } else { "--clear-groups" }).arg("--").arg(program);
         command
     }

@@ -51,7 +51,7 @@ fn signed(look: &Look<'_>, to: &Destination) -> Vec<Finding> {
         if is_everybodys(path) {
             findings.push(
                 Finding::failed(check, &to.name, format!("every user can read {}", shown(path)))
-                    .run(format!("chmod 640 {file}")),
+                    .run(format!("chgrp {} {file} && chmod 640 {file}", word(&group))),
             );
         }
         let mut seen: Vec<&str> = Vec::new();

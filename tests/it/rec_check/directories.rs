@@ -15,6 +15,25 @@ fn shell(machine: &Machine, line: &str) {
 }
 
 #[test]
+fn what_jibri_is_going_to_make_must_be_shared() {
+    let setup = "setfacl -b -k \"$D/recordings\" && chmod 0777 \"$D/recordings\" && chmod g-s \"$D/recordings\"";
+    let Some(machine) = after(setup) else { return };
+    let checked = machine.check(&["directories"]);
+    assert_eq!(checked.bad(), ["failed directories.shared RECORDINGS_ROOT"]);
+    machine.remedy(checked.one("directories.shared", "RECORDINGS_ROOT"));
+    machine.check(&["directories"]).says(
+        "ok",
+        "directories.shared",
+        "RECORDINGS_ROOT",
+        "is shared with jitsi-recordings",
+    );
+    // Or by an ACL.
+    let acl = "chmod g-s \"$D/recordings\" && setfacl -d -m g:jitsi-recordings:rwx \"$D/recordings\"";
+    shell(&machine, acl);
+    assert_eq!(machine.check(&["directories"]).bad(), [""; 0]);
+}
+
+#[test]
 fn each_that_is_missing_is_made_by_the_command_that_is_printed() {
     let Some(machine) = after("rmdir \"$D/recordings\" \"$D/log\" \"$D/lock\" && gpasswd -d jibri jitsi-recordings")
     else {
@@ -62,6 +81,7 @@ fn who_cannot_write_is_named_and_can_after_the_command() {
             "failed directories.write LOG_DIR as jibri",
             "failed directories.write LOG_DIR as jitsi-recordings",
             "failed directories.write LOCK_DIR as jitsi-recordings",
+            "failed directories.shared RECORDINGS_ROOT",
         ]
     );
     checked.says("failed", "directories.write", "LOG_DIR as jibri", "make a file: Permission denied");

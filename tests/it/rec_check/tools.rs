@@ -178,6 +178,8 @@ fn a_destination_must_have_a_secret_that_the_tools_can_read_and_nobody_else() {
     machine.remedy(
         all.all("webhooks.secret").into_iter().find(|found| found.finding.contains("every user can read")).unwrap(),
     );
+    assert_eq!(check().bad(), [""; 0]);
+    machine.sh(&format!("chgrp root '{}'", file.display())).exits(0);
     let all = check();
     for user in ["jibri cannot read", "jitsi-recordings cannot read"] {
         assert!(all.all("webhooks.secret").iter().any(|found| found.finding.starts_with(user)), "{all:?}");

@@ -217,7 +217,12 @@ fn an_env_file_that_every_user_can_read_is_warned_of() {
     };
     assert!(warnings(0o640).is_empty());
     let shown = path.display();
-    assert_eq!(warnings(0o644), [format!("{shown}: holds a token and every user can read it: chmod 640 {shown}")]);
+    assert_eq!(
+        warnings(0o644),
+        [format!(
+            "{shown}: holds a token and every user can read it: chgrp jitsi-recordings {shown} && chmod 640 {shown}"
+        )]
+    );
 }
 
 #[test]
