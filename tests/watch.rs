@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -214,10 +215,24 @@ impl Caddy {
         wait_for("caddy", || {
             let said = || fs::read_to_string(bench.dir().join("caddy.log")).unwrap();
             assert!(caddy.child.try_wait().unwrap().is_none(), "caddy ended: {}", said());
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
+            // Another one may have taken the port.
+            asks_for_a_password(port)
         });
         caddy
     }
+}
+
+/// Whether what listens there wants a password, as our site does.
+fn asks_for_a_password(port: u16) -> bool {
+    let ask = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(format!("GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        std::io::Result::Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.split(' ').nth(1) == Some("401"))
 }
 
 impl Drop for Caddy {

@@ -205,6 +205,36 @@ fn where_there_are_no_media_source_extensions_the_browser_plays_it_itself() {
 }
 
 #[test]
+fn what_is_loaded_may_be_watched_before_trouble_is_told() {
+    assert_holds("what_is_loaded_may_be_watched_before_trouble_is_told");
+}
+
+#[test]
+fn after_an_error_of_the_decoder_it_plays_on_where_it_was() {
+    assert_holds("after_an_error_of_the_decoder_it_plays_on_where_it_was");
+}
+
+#[test]
+fn before_anything_is_loaded_a_phone_shows_how_to_play() {
+    assert_holds("before_anything_is_loaded_a_phone_shows_how_to_play");
+}
+
+#[test]
+fn while_it_plays_its_controls_stay_within_reach_of_keys_and_screen_readers() {
+    assert_holds("while_it_plays_its_controls_stay_within_reach_of_keys_and_screen_readers");
+}
+
+#[test]
+fn a_click_on_a_quality_counts_although_another_one_comes_to_play() {
+    assert_holds("a_click_on_a_quality_counts_although_another_one_comes_to_play");
+}
+
+#[test]
+fn a_page_that_has_not_come_whole_says_so() {
+    assert_holds("a_page_that_has_not_come_whole_says_so");
+}
+
+#[test]
 fn without_javascript_there_is_a_link_to_the_stream() {
     assert_holds("without_javascript_there_is_a_link_to_the_stream");
 }

@@ -78,19 +78,20 @@ export async function one_goes_anywhere_by_the_time_line_and_sees_what_is_there(
   const page = await viewer.page("slides");
   await viewer.play(page);
   const box = await page.locator("#timeline").boundingBox();
-  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2);
+  // The first step brings back controls that were out of sight.
+  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2, { steps: 3 });
   await viewer.until(page, "the preview is seen", () => getComputedStyle(peek).visibility === "visible");
   assert.equal(await page.textContent("#peek .moment"), "2:30");
   assert.equal(await page.textContent("#peek .chapter"), "Chapter 2");
   assert.match(await page.evaluate(() => peek.querySelector(".picture").style.backgroundPosition), /^-\d/);
-  const sheets = () => performance.getEntriesByType("resource").filter(({ name, responseStatus }) => name.endsWith("/previews_000.jpg") && responseStatus === 200);
-  assert.ok((await page.evaluate(`(${sheets})().length`)) > 0);
+  await viewer.until(page, "the sheet has come", () => performance.getEntriesByType("resource")
+    .some(({ name, responseStatus }) => name.endsWith("/previews_000.jpg") && responseStatus === 200));
   await page.mouse.down();
   await page.mouse.up();
   await viewer.until(page, "it is there", () => Math.abs(video.currentTime - 150) < 5 && !video.seeking);
   assert.match(await page.getAttribute("#seek", "aria-valuetext"), /^2 minutes 3\d seconds? of 3 minutes 20 seconds, Chapter 2$/);
   await viewer.plays(page);
-  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2);
+  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2, { steps: 3 });
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.2, box.y + box.height / 2, { steps: 5 });
   await page.mouse.up();
@@ -203,7 +204,7 @@ export async function the_link_to_a_moment_is_copied_without_a_password(viewer) 
     await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
     await page.keyboard.press("5");
     await viewer.until(page, "it is there", () => Math.abs(video.currentTime - 100) < 0.3 && !video.seeking);
-    assert.equal((await page.textContent("#copy")).trim(), "Copy link at 1:40");
+    await viewer.until(page, "the button says where", () => copy.textContent.trim() === "Copy link at 1:40");
     await page.click("#copy");
     await viewer.until(page, "it is copied", () => toast.textContent === "Link to 1:40 copied");
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${base}/slides/v0/#t=1m40s`);
@@ -234,7 +235,7 @@ export async function it_goes_on_where_it_was_left(viewer) {
   // Nor does anybody want to go on at the end.
   await page.evaluate(() => { video.currentTime = video.duration - 1; video.play(); });
   await viewer.until(page, "it ends", () => video.ended);
-  assert.equal(await page.getAttribute("#toggle", "aria-label"), "Play again");
+  await viewer.until(page, "it can be played again", () => toggle.getAttribute("aria-label") === "Play again");
   await page.goto("about:blank");
   await page.goto(viewer.site.rooms.slides);
   await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
@@ -305,7 +306,8 @@ export async function the_mp4_can_be_fetched_while_it_is_there(viewer) {
 /** The page of a recording that cannot be played says so, in these words. */
 async function says(viewer, page, what, { rescue = false } = {}) {
   await viewer.until(page, `it says: ${what}`, (what) => document.getElementById("what").textContent === what && trouble.checkVisibility(), what);
-  assert.equal(await page.isVisible("#rescue"), rescue);
+  if (rescue) await page.waitForSelector("#rescue:visible");
+  else assert.ok(!(await page.isVisible("#rescue")));
   await viewer.accessible(page, what);
 }
 
@@ -317,6 +319,70 @@ export async function what_is_not_there_is_said(viewer) {
 export async function what_is_broken_is_said_with_the_mp4_as_a_way_out(viewer) {
   await says(viewer, await viewer.page("missing"), "A part of this recording is missing", { rescue: true });
   await says(viewer, await viewer.page("garbled"), "This recording cannot be played");
+  const page = await viewer.page("480p");
+  await page.route("**/stream.m3u8", (route) => route.fulfill({ contentType: "application/vnd.apple.mpegurl", body: "no playlist\n" }));
+  await page.reload();
+  await says(viewer, page, "This recording cannot be played");
+}
+
+export async function what_is_loaded_may_be_watched_before_trouble_is_told(viewer) {
+  const page = await viewer.page("slides", { hash: "#t=60" });
+  const first = new Set();
+  await page.route("**/*.ts", (route) => {
+    if (first.size < 2) first.add(route.request().url());
+    return first.has(route.request().url()) ? route.continue() : route.fulfill({ status: 404 });
+  });
+  await page.reload();
+  const [missing] = await Promise.all([
+    page.waitForResponse((response) => response.url().endsWith(".ts") && response.status() === 404),
+    viewer.play(page),
+  ]);
+  assert.ok(missing);
+  await viewer.plays(page);
+  assert.ok(!(await page.isVisible("#trouble")));
+  await page.keyboard.press("k");
+  await viewer.until(page, "it is paused", () => video.paused && player.dataset.state === "paused");
+  await page.evaluate(() => {
+    video.currentTime = video.buffered.end(video.buffered.length - 1) - 1;
+    video.play();
+  });
+  await viewer.until(page, "it says so at the end of what is loaded", () => !trouble.hidden && video.paused);
+  const before = await time(page);
+  assert.equal(await page.textContent("#what"), "A part of this recording is missing");
+  await page.unroute("**/*.ts");
+  await page.click("#retry");
+  await viewer.until(page, "it goes on by itself", (before) => !video.paused && video.currentTime > before + 1 && video.currentTime < before + 30, before);
+  await viewer.until(page, "nothing covers it", () => trouble.hidden && player.dataset.state === "playing" && !player.classList.contains("waits"));
+}
+
+export async function after_an_error_of_the_decoder_it_plays_on_where_it_was(viewer) {
+  const page = await viewer.page("slides", {
+    hash: "#t=20",
+    prepare: () => {
+      const { appendBuffer } = SourceBuffer.prototype;
+      SourceBuffer.prototype.appendBuffer = function append(data) {
+        if (!window.spoilt) return appendBuffer.call(this, data);
+        throw new DOMException("spoilt", "InvalidStateError");
+      };
+      addEventListener("emptied", () => { window.spoilt = false; window.recovered = true; }, true);
+    },
+  });
+  // Most of it is still to come when the decoder fails.
+  const first = new Set();
+  let fails;
+  const failed = new Promise((resolve) => { fails = resolve; });
+  await page.route("**/*.ts", async (route) => {
+    if (first.size < 2) first.add(route.request().url());
+    if (!first.has(route.request().url())) await failed;
+    await route.continue().catch(() => {});
+  });
+  await page.reload();
+  await viewer.play(page);
+  await page.evaluate(() => { window.spoilt = true; video.currentTime = 150; });
+  fails();
+  await viewer.until(page, "it has begun anew", () => window.recovered);
+  await viewer.until(page, "it plays on", () => !video.paused && video.currentTime > 150.5 && video.currentTime < 180);
+  assert.ok(!(await page.isVisible("#trouble")));
 }
 
 export async function what_cannot_be_decoded_is_said(viewer) {
@@ -361,6 +427,18 @@ export async function where_there_are_no_media_source_extensions_the_browser_pla
     await viewer.pause(page);
     await page.click("#settings");
     assert.ok(!(await page.isVisible("#qualities")));
+    // It loses the connection, twice.
+    for (const again of ["1", "2"]) {
+      await page.evaluate(() => { video.currentTime = 3; video.play(); });
+      await viewer.until(page, "it plays", () => !video.seeking && !video.paused && video.currentTime > 3.2);
+      await page.evaluate(() => {
+        Object.defineProperty(video, "error", { value: { code: MediaError.MEDIA_ERR_NETWORK }, configurable: true });
+        addEventListener("emptied", () => { delete video.error; window.times = (window.times ?? 0) + 1; }, { capture: true, once: true });
+        video.dispatchEvent(new Event("error"));
+      });
+      await viewer.until(page, "it is loaded again", (again) => window.times === Number(again), again);
+      await viewer.until(page, "it plays on", () => video.ended || (!video.paused && video.currentTime > 3.2 && player.dataset.state === "playing"));
+    }
   } else {
     await says(viewer, page, "This browser cannot play the stream");
   }
@@ -372,6 +450,65 @@ export async function where_there_are_no_media_source_extensions_the_browser_pla
     },
   });
   await says(viewer, neither, "This browser cannot play the stream");
+}
+
+export async function before_anything_is_loaded_a_phone_shows_how_to_play(viewer) {
+  const page = await viewer.page("480p", {
+    prepare: () => {
+      delete window.MediaSource;
+      delete window.ManagedMediaSource;
+      HTMLMediaElement.prototype.canPlayType = () => "maybe";
+      // As an iPhone has it.
+      addEventListener("canplay", (event) => event.stopImmediatePropagation(), true);
+    },
+  });
+  await page.evaluate(() => video.dispatchEvent(new Event("loadedmetadata")));
+  await page.waitForSelector("#big:visible");
+}
+
+export async function while_it_plays_its_controls_stay_within_reach_of_keys_and_screen_readers(viewer) {
+  const page = await viewer.page("slides");
+  await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
+  // It fades in.
+  await page.waitForSelector("#big:visible");
+  await page.focus("#big");
+  await page.keyboard.press("Enter");
+  await viewer.plays(page);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "toggle");
+  await page.evaluate(() => document.activeElement.blur());
+  await viewer.until(page, "the controls are out of sight", () => player.classList.contains("idle") && getComputedStyle(bar).opacity === "0");
+  await page.getByRole("button", { name: "Pause" }).waitFor();
+  await page.getByRole("slider", { name: "Seek" }).waitFor();
+  // Wherever the focus is.
+  await page.focus("#help");
+  await page.keyboard.press("Shift");
+  await viewer.until(page, "they are seen", () => !player.classList.contains("idle"));
+}
+
+export async function a_click_on_a_quality_counts_although_another_one_comes_to_play(viewer) {
+  const page = await viewer.page("abr");
+  await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
+  await page.click("#settings");
+  const label = page.locator('#levels label:has-text("360p"):not(:has-text("Auto"))');
+  await label.hover();
+  await page.mouse.down();
+  await page.evaluate(() => {
+    window.before = document.querySelector("#rates input");
+    video.playbackRate = 1.5;
+  });
+  await viewer.until(page, "the speed is shown", () => rate.textContent === "1.5×");
+  await page.mouse.up();
+  await viewer.until(page, "it is chosen", () => document.querySelector("#levels input:checked").parentElement.textContent === "360p");
+  assert.ok(await page.evaluate(() => window.before.isConnected));
+}
+
+export async function a_page_that_has_not_come_whole_says_so(viewer) {
+  const page = await viewer.page("480p");
+  assert.equal(await page.locator("#late").count(), 0);
+  await page.route("**/-/moments-*.js", (route) => route.abort());
+  await page.reload();
+  await page.waitForSelector("#late:visible");
+  assert.equal(await page.getAttribute("#late a", "href"), "master.m3u8");
 }
 
 export async function without_javascript_there_is_a_link_to_the_stream(viewer) {

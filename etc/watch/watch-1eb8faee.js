@@ -1,20 +1,21 @@
 // The page that plays a recording. It finds all that it shows from its own address.
 
-import { controls, say, unsay } from "./controls-dba68324.js";
+import { controls, say, unsay } from "./controls-7919c8e1.js";
 import { PLACE, at, facts, sizeOf } from "./facts-ff16a153.js";
 import { likes, position, remember } from "./memory-fe41dfb8.js";
 import { clock, fromHash, length, toHash } from "./moments-39a4e358.js";
-import { chapterList, noTrouble, showLevels, trouble } from "./panels-f1f9b93e.js";
-import { open } from "./stream-a0d400db.js";
-import { timeline } from "./timeline-74a1885e.js";
+import { chapterList, noTrouble, showLevels, trouble } from "./panels-dab01f79.js";
+import { open } from "./stream-95e85385.js";
+import { timeline } from "./timeline-74ad7583.js";
 
 const $ = (id) => document.getElementById(id);
+$("late").remove();
 const [player, video] = [$("player"), $("video")];
 const AWAY = "The connection is lost. Trying again …";
 
 const shown = await facts();
 let mp4;
-let pending = fromHash(location.hash);
+let [pending, begun] = [fromHash(location.hash), false];
 const left = position(location.pathname);
 
 about();
@@ -43,17 +44,18 @@ video.addEventListener("loadedmetadata", () => {
   buttons.hasPicture(video.videoWidth > 0);
   if (video.videoWidth > 0) ratio(video.videoWidth, video.videoHeight);
   if (pending !== undefined) video.currentTime = Math.min(pending, Math.max(0, video.duration - 0.5));
-  else if (left) say(`Goes on at ${clock(left, line.duration())}, where you left it`);
-  pending = undefined;
-}, { once: true });
+  else if (left && !begun) say(`Goes on at ${clock(left, line.duration())}, where you left it`);
+  [pending, begun] = [undefined, true];
+});
 video.addEventListener("durationchange", meta);
 video.addEventListener("timeupdate", () => {
   mark(video.currentTime);
   $("copyat").textContent = clock(video.currentTime, line.duration());
 });
-video.addEventListener("canplay", () => {
+const ready = () => {
   if (player.dataset.state === "waiting") player.dataset.state = video.paused ? "paused" : "playing";
-});
+};
+for (const event of ["canplay", "playing"]) video.addEventListener(event, ready);
 addEventListener("hashchange", () => {
   const moment = fromHash(location.hash);
   if (moment !== undefined) go(Math.min(moment, line.duration()));
@@ -82,6 +84,7 @@ const stream = await open(video, pending ?? left, {
       say(level < 0 ? "Quality: auto" : `Quality: ${levels.find(({ index }) => index === level).height}p`);
     });
   },
+  ready,
   away: () => say(AWAY, true),
   back: () => unsay(AWAY),
   failed(why) {
@@ -93,6 +96,7 @@ $("retry").addEventListener("click", () => {
   noTrouble();
   player.dataset.state = "waiting";
   stream.retry();
+  if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) ready();
   $("toggle").focus();
 });
 

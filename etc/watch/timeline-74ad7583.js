@@ -93,11 +93,16 @@ export function timeline(video, shown, go) {
     look(Number(seek.value));
     draw();
   });
-  seek.addEventListener("change", () => {
+  const arrive = () => {
     dragging = false;
     lookAway();
     go(Number(seek.value));
-  });
+  };
+  seek.addEventListener("change", arrive);
+  // Not every browser says that the knob was let go where it had been, or when a touch is taken away.
+  for (const event of ["pointerup", "pointercancel", "blur"]) {
+    seek.addEventListener(event, () => setTimeout(() => { if (dragging) arrive(); }));
+  }
   for (const event of ["timeupdate", "durationchange", "progress", "seeking", "seeked", "loadedmetadata"]) {
     video.addEventListener(event, draw);
   }

@@ -12,8 +12,16 @@ export const rateLabel = (rate) => `${rate}×`;
 
 /** A choice of one: radio buttons, which every keyboard and every screen reader knows. */
 function choices(place, name, options, chosen, choose) {
-  // Where the focus was, it stays.
-  const focused = place.contains(document.activeElement) ? document.activeElement.value : undefined;
+  // A click ends on what it began on: what is there stays there.
+  const there = [...place.querySelectorAll("input")];
+  if (there.length > 0 && there.map((input) => input.value).join() === options.map(({ value }) => value).join()) {
+    there.forEach((input, index) => {
+      const { value, label } = options[index];
+      input.checked = value === chosen;
+      if (input.nextSibling.textContent !== label) input.nextSibling.textContent = label;
+    });
+    return;
+  }
   const made = options.map(({ value, label }) => {
     const [option, input, text] = ["label", "input", "span"].map((tag) => document.createElement(tag));
     Object.assign(input, { type: "radio", name, value, checked: value === chosen });
@@ -23,7 +31,6 @@ function choices(place, name, options, chosen, choose) {
     return option;
   });
   place.replaceChildren(...made);
-  if (focused !== undefined) place.querySelector(`input[value="${focused}"]`)?.focus();
 }
 
 export function showRates(chosen, choose) {

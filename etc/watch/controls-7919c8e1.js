@@ -2,7 +2,7 @@
 
 import { like } from "./memory-fe41dfb8.js";
 import { clock } from "./moments-39a4e358.js";
-import { RATES, rateLabel, settings, showRates } from "./panels-f1f9b93e.js";
+import { RATES, rateLabel, settings, showRates } from "./panels-dab01f79.js";
 
 const $ = (id) => document.getElementById(id);
 const [player, video, toast] = ["player", "video", "toast"].map($);
@@ -111,6 +111,9 @@ export function controls({ likes, line, go, copy, chapters }) {
     $("big").setAttribute("aria-label", label);
     const waiting = player.dataset.state === "waiting" && video.paused;
     if (player.dataset.state !== "trouble" && !waiting) player.dataset.state = video.ended ? "ended" : video.paused ? "paused" : "playing";
+    // What goes away must not take the focus with it.
+    const goes = player.dataset.state === "playing" && !player.classList.contains("audio");
+    if (goes && document.activeElement === $("big")) $("toggle").focus({ preventScroll: true });
     stir();
   };
   for (const event of ["play", "pause", "ended"]) video.addEventListener(event, drawPlay);
@@ -143,7 +146,8 @@ export function controls({ likes, line, go, copy, chapters }) {
     clearTimeout(idle);
     idle = setTimeout(() => player.classList.toggle("idle", !held()), IDLE);
   }
-  for (const event of ["pointermove", "pointerdown", "keydown", "focusin"]) player.addEventListener(event, stir);
+  for (const event of ["pointermove", "pointerdown", "focusin"]) player.addEventListener(event, stir);
+  document.addEventListener("keydown", stir);
   // A finger leaves whenever it is lifted.
   player.addEventListener("pointerleave", ({ pointerType }) => { if (pointerType === "mouse" && !held()) player.classList.add("idle"); });
 
@@ -193,7 +197,6 @@ export function controls({ likes, line, go, copy, chapters }) {
     if (!act) return;
     event.preventDefault();
     act();
-    stir();
   });
 
   drawPlay();
