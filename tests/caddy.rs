@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
+use crate::processes::in_path;
 use crate::{Bench, listing, wait_for};
 
 /// Who may look.
@@ -67,9 +68,7 @@ pub fn programs() -> [PathBuf; 2] {
 /// Debian's.
 #[track_caller]
 pub fn debian() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join("caddy")).find(|place| place.is_file());
-    found.expect("caddy is not here: sh tests/needs.sh caddy")
+    in_path("caddy").expect("caddy is not here: sh tests/needs.sh caddy")
 }
 
 /// The one of `tests/caddy/requirements.txt`.
@@ -134,38 +133,32 @@ impl Site {
 
     /// `caddy COMMAND` on an admin's Caddyfile that imports ours.
     pub fn command(&self, command: &str) -> Command {
-        let config = self.scratch.join("Caddyfile");
         let text =
             format!("{{\n\tadmin off\n{}}}\nimport \"{}\"\n{}", self.globals, caddyfile().display(), self.others);
-        fs::write(&config, text).unwrap();
-        let mut caddy = Command::new(&self.program);
-        caddy.args([command, "--adapter", "caddyfile", "--config"]).arg(config);
+        let mut caddy = caddy(&self.program, command, &self.scratch, &text);
         for name in ["RECORDINGS_SITE", "RECORDINGS_BIND", "RECORDINGS_USER", "RECORDINGS_PASSWORD_HASH"] {
             caddy.env_remove(name);
         }
-        let home = self.scratch.join("home");
-        caddy.envs(&self.environment).env("XDG_CONFIG_HOME", &home).env("XDG_DATA_HOME", &home).stdin(Stdio::null());
+        caddy.envs(&self.environment);
         caddy
     }
 
     /// Starts it, and waits until it answers.
     #[track_caller]
     pub fn start(&self) -> Caddy {
-        let base = self.environment["RECORDINGS_SITE"].clone();
-        let port: u16 = base.rsplit(':').next().unwrap().parse().unwrap();
-        let said = self.scratch.join("caddy.log");
-        let mut command = self.command("run");
-        let output = fs::File::create(&said).unwrap();
-        command.stdout(Stdio::null()).stderr(output);
-        let log = self.environment["RECORDINGS_LOG"].clone().into();
-        let mut caddy = Caddy { child: command.spawn().unwrap(), base, log, scratch: self.scratch.clone() };
-        wait_for("caddy", || {
-            let ended = caddy.child.try_wait().unwrap();
-            assert!(ended.is_none(), "caddy ended: {}", fs::read_to_string(&said).unwrap());
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        caddy
+        let [base, log] = ["RECORDINGS_SITE", "RECORDINGS_LOG"].map(|name| self.environment[name].clone());
+        Caddy::start(self.command("run"), base, log.into(), &self.scratch)
     }
+}
+
+/// `caddy COMMAND` on a Caddyfile, with all that it writes in a directory.
+fn caddy(program: &Path, command: &str, scratch: &Path, text: &str) -> Command {
+    let (config, home) = (scratch.join("Caddyfile"), scratch.join("home"));
+    fs::write(&config, text).unwrap();
+    let mut caddy = Command::new(program);
+    caddy.args([command, "--adapter", "caddyfile", "--config"]).arg(config);
+    caddy.env("XDG_CONFIG_HOME", &home).env("XDG_DATA_HOME", &home).stdin(Stdio::null());
+    caddy
 }
 
 /// A port on which nobody listens.
@@ -174,6 +167,30 @@ pub fn free_port() -> u16 {
 }
 
 impl Caddy {
+    /// Starts it, and waits until it listens.
+    #[track_caller]
+    fn start(mut command: Command, base: String, log: PathBuf, scratch: &Path) -> Self {
+        let port: u16 = base.rsplit(':').next().unwrap().parse().unwrap();
+        let said = scratch.join("caddy.log");
+        command.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        let mut caddy = Self { child: command.spawn().unwrap(), base, log, scratch: scratch.to_owned() };
+        wait_for("caddy", || {
+            let ended = caddy.child.try_wait().unwrap();
+            assert!(ended.is_none(), "caddy ended: {}", fs::read_to_string(&said).unwrap());
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        caddy
+    }
+
+    /// Debian's Caddy with somebody else's Caddyfile: what stands in the braces of its one site.
+    #[track_caller]
+    pub fn serve_other(bench: &Bench, site: &str) -> Self {
+        let (base, scratch) = (format!("http://127.0.0.1:{}", free_port()), bench.dir().join("other caddy"));
+        fs::create_dir_all(&scratch).unwrap();
+        let text = format!("{{\n\tadmin off\n}}\n{base} {{\n\tbind 127.0.0.1\n{site}\n}}\n");
+        Self::start(caddy(&debian(), "run", &scratch, &text), base, scratch.join("access.log"), &scratch)
+    }
+
     /// Debian's Caddy for a bench's recordings.
     #[track_caller]
     pub fn serve(bench: &Bench) -> Self {

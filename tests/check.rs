@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::caddy::free_port;
 use crate::jibri::is_root;
-use crate::{Bench, Out, binary, run, skipped, wait_for};
+use crate::{Bench, Out, binary, run, skipped};
 
 /// A line of `--json`.
 #[derive(Clone, Debug)]
@@ -233,46 +232,5 @@ impl Machine {
     pub fn remedy(&self, found: &Finding) {
         assert!(found.command, "{found:?}");
         self.sh(&found.remedy).exits(0);
-    }
-}
-
-/// A Caddy with somebody else's Caddyfile, gone when dropped.
-pub struct OtherCaddy {
-    child: Child,
-    /// What `PUBLIC_BASE_URL` is to be.
-    pub base: String,
-}
-
-impl OtherCaddy {
-    /// Serves on the loopback interface what stands in the braces of its one site.
-    #[track_caller]
-    pub fn serve(bench: &Bench, site: &str) -> Self {
-        let (port, scratch) = (free_port(), bench.dir().join("other caddy"));
-        fs::create_dir_all(&scratch).unwrap();
-        let text = format!("{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n{site}\n}}\n");
-        let config = scratch.join("Caddyfile");
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new(crate::caddy::debian());
-        command
-            .args(["run", "--adapter", "caddyfile", "--config"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        command.env("XDG_CONFIG_HOME", &scratch).env("XDG_DATA_HOME", &scratch);
-        command.stderr(fs::File::create(scratch.join("said")).unwrap());
-        let mut caddy = Self { child: command.spawn().unwrap(), base: format!("http://127.0.0.1:{port}") };
-        wait_for("caddy", || {
-            let ended = caddy.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{}", fs::read_to_string(scratch.join("said")).unwrap());
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        caddy
-    }
-}
-
-impl Drop for OtherCaddy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::processes::mounted;
 use crate::{Bench, Out, binary, run, skipped};
 
 /// A small disk for the recordings of a bench, seen only by those who enter; it goes with the test, however that ends.
@@ -21,15 +21,11 @@ impl<'a> SmallDisk<'a> {
         let script = r#"mount -t tmpfs -o "size=$2k" none "$1" && echo mounted && exec cat"#;
         holder.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
         holder.arg(bench.recordings()).arg(kib.to_string());
-        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-        let mut line = String::new();
-        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if line != "mounted\n" {
+        let holder = mounted(&mut holder);
+        if holder.is_none() {
             skipped("this machine lets us mount no small disk (unshare --mount, mount -t tmpfs)");
-            let _ = holder.wait();
-            return None;
         }
-        Some(Self { holder, bench })
+        Some(Self { holder: holder?, bench })
     }
 
     /// `RECORDINGS_ROOT`, as seen from outside.

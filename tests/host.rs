@@ -3,10 +3,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::processes::mounted;
 use crate::{Bench, Out, binary, run, skipped};
 
 /// `RECORDINGS_ROOT` of our tmpfiles.d.
@@ -64,15 +64,11 @@ impl Host {
         let mut holder = Command::new("unshare");
         holder.args(["--mount", "--propagation", "private", "sh", "-c", MOUNT, "sh"]).arg(bench.dir().join("etc"));
         holder.arg(binary("jitsi-finalize").parent().unwrap());
-        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-        let mut line = String::new();
-        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if line != "mounted\n" {
+        let holder = mounted(&mut holder);
+        if holder.is_none() {
             skipped("this machine lets us mount nothing (unshare --mount, mount -t tmpfs)");
-            let _ = holder.wait();
-            return None;
         }
-        let host = Self { holder };
+        let host = Self { holder: holder? };
         let mut users = host.command(User::Root, "systemd-sysusers");
         users.arg("-").stdin(fs::File::open(etc("sysusers.d/jitsi-recording-pipeline.conf")).unwrap());
         run(&mut users).exits(0);

@@ -122,7 +122,7 @@ alone() {
     local link
     link=$(grep -o 'https://[^ "]*' /var/newcomer/row | head -1)
     echo "$link"
-    NODE_PATH="$repo/tests/watch/node_modules" node "$repo/tests/watch/newcomer.mjs" "$(command -v chromium)" "$link" team "$(cat /var/newcomer/password)" \
+    node "$repo/tests/watch/newcomer.mjs" "$(command -v chromium)" "$link" team "$(cat /var/newcomer/password)" \
         "$repo/target/newcomer.png"
 }
 

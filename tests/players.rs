@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::processes::in_path;
 use crate::{npm, skipped};
 
 /// What hls.js saw of the HLS in a directory, once it had played it to its end.
@@ -36,10 +37,7 @@ pub fn assert_parsed(dirs: &[PathBuf]) {
 #[track_caller]
 pub fn watch(dirs: &[PathBuf]) -> Option<Vec<Watched>> {
     let script = script("player.mjs")?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places =
-        std::env::split_paths(&path).flat_map(|dir| ["chromium", "google-chrome"].map(|name| dir.join(name)));
-    let Some(chromium) = places.find(|place| place.is_file()) else {
+    let Some(chromium) = ["chromium", "google-chrome"].into_iter().find_map(in_path) else {
         skipped("chromium is not here");
         return None;
     };

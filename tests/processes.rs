@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -166,11 +167,28 @@ pub fn disturbed_ffmpeg(bench: &Bench, line: &str) -> String {
     path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{disturb}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
 }
 
+/// A program on this process's own `PATH`.
+pub fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|place| place.is_file())
+}
+
 /// The ffmpeg on this process's own `PATH`.
 pub fn real_ffmpeg() -> String {
-    let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
-    real.to_str().unwrap().to_owned()
+    in_path("ffmpeg").unwrap().to_str().unwrap().to_owned()
+}
+
+/// What a shell in namespaces of its own has mounted: there until its stdin ends. `None` where this machine does not let us, which
+/// it says by anything but a line `mounted`.
+pub fn mounted(unshare: &mut Command) -> Option<Child> {
+    let mut holder = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if line == "mounted\n" {
+        return Some(holder);
+    }
+    let _ = holder.wait();
+    None
 }
 
 /// The process id of the ffmpeg that makes HLS in a room, if there is one.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::caddy::{PASSWORD, Site, USER, debian};
 use crate::media::{self, Clip, ffmpeg};
+use crate::processes::in_path;
 use crate::{Bench, hls, npm, run, scripts, wait_for};
 
 /// What the slides were recorded as.
@@ -22,9 +22,6 @@ const ENDED: Duration = Duration::from_secs(1_795_104_100);
 
 /// The scenario that is `tests/watch/firefox.mjs`.
 const FIREFOX: &str = "firefox_plays_it_too";
-
-const USER: &str = "team";
-const PASSWORD: &str = "correct horse";
 
 /// The files of the watch page.
 pub fn files() -> PathBuf {
@@ -74,7 +71,11 @@ fn scripts_dir() -> PathBuf {
 fn watch() -> BTreeMap<String, Option<String>> {
     let (dir, chromium, firefox) = (scripts_dir(), program("chromium"), program("firefox-esr"));
     let mut bench = Bench::new();
-    let caddy = Caddy::serve(&bench);
+    let mut site = Site::of(&debian(), &bench.dir().join("caddy"), &bench.recordings());
+    site.environment.insert("RECORDINGS_WATCH", files().to_str().unwrap().to_owned());
+    let caddy = site.start();
+    // Another server may have taken the port.
+    wait_for("our Caddy", || caddy.ask(&[], &["/"])[0].status == 401);
     bench.set("PUBLIC_BASE_URL", caddy.base.clone());
     bench.set("PUBLISH_LINK", "page");
     let rooms = record(&mut bench);
@@ -99,9 +100,7 @@ fn watch() -> BTreeMap<String, Option<String>> {
 
 /// A browser, by the name of its Debian package.
 fn program(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|place| place.is_file());
-    found.unwrap_or_else(|| panic!("the watch page cannot be tested: install Debian's package {name}"))
+    in_path(name).unwrap_or_else(|| panic!("the watch page cannot be tested: install Debian's package {name}"))
 }
 
 /// Publishes recordings of all kinds, and damages some; the address of each one's page.
@@ -185,59 +184,4 @@ fn record(bench: &mut Bench) -> BTreeMap<String, String> {
 fn page(bench: &Bench, name: &str) -> String {
     let out = run(bench.command("rec-url").arg(bench.room(name).join("v0"))).exits(0);
     out.stdout.trim_end().to_owned()
-}
-
-/// A Caddy that imports our Caddyfile; gone when dropped.
-struct Caddy {
-    child: Child,
-    base: String,
-}
-
-impl Caddy {
-    fn serve(bench: &Bench) -> Self {
-        let hash = Command::new("caddy").args(["hash-password", "--plaintext", PASSWORD]).output();
-        let hash = hash.expect("the watch page cannot be tested: install Debian's package caddy").stdout;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = bench.dir().join("Caddyfile");
-        let ours = repository().join("etc/Caddyfile");
-        fs::write(&config, format!("{{\n\tadmin off\n\tauto_https off\n}}\nimport \"{}\"\n", ours.display())).unwrap();
-        let base = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new("caddy");
-        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&config);
-        command.env("XDG_CONFIG_HOME", bench.dir().join("caddy")).env("XDG_DATA_HOME", bench.dir().join("caddy"));
-        command.env("RECORDINGS_SITE", &base).env("RECORDINGS_BIND", "127.0.0.1");
-        command.env("RECORDINGS_ROOT", bench.recordings()).env("RECORDINGS_WATCH", files());
-        command.env("RECORDINGS_USER", USER).env("RECORDINGS_PASSWORD_HASH", String::from_utf8(hash).unwrap().trim());
-        command.env("RECORDINGS_LOG", bench.dir().join("access.log"));
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(fs::File::create(bench.dir().join("caddy.log")).unwrap());
-        let mut caddy = Self { child: command.spawn().unwrap(), base };
-        wait_for("caddy", || {
-            let said = || fs::read_to_string(bench.dir().join("caddy.log")).unwrap();
-            assert!(caddy.child.try_wait().unwrap().is_none(), "caddy ended: {}", said());
-            // Another one may have taken the port.
-            asks_for_a_password(port)
-        });
-        caddy
-    }
-}
-
-/// Whether what listens there wants a password, as our site does.
-fn asks_for_a_password(port: u16) -> bool {
-    let ask = || {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(format!("GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        std::io::Result::Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.split(' ').nth(1) == Some("401"))
-}
-
-impl Drop for Caddy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pipeline_tests::media::{self, Clip, clip, ffmpeg, word};
-use pipeline_tests::processes::{path_with, start};
+use pipeline_tests::processes::{path_with, real_ffmpeg, start};
 use pipeline_tests::{Bench, assert_published, hls, listing, run, wait_for};
 
 /// A film as Jibri makes them, a keyframe every 8.4 s, but with few frames and no sound, so that it can be long.
@@ -285,10 +285,8 @@ fn a_picture_that_never_stands_still_has_no_chapters() {
 
 /// A `PATH` whose ffmpeg does this where it is to make pictures, `$ffmpeg` being the real one.
 fn path_where_pictures(bench: &Bench, script: &str) -> String {
-    let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path).map(|dir| dir.join("ffmpeg")).find(|path| path.is_file()).unwrap();
-    let script =
-        format!("#!/bin/bash\nffmpeg='{}'\n[[ $* = *jpg* ]] && {{ {script}; }}\nexec $ffmpeg \"$@\"\n", real.display());
+    let real = real_ffmpeg();
+    let script = format!("#!/bin/bash\nffmpeg='{real}'\n[[ $* = *jpg* ]] && {{ {script}; }}\nexec $ffmpeg \"$@\"\n");
     path_with(bench, &["ffmpeg"], &script)
 }
 

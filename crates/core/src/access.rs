@@ -238,9 +238,7 @@ fn mend(path: &Path, want: Want, file: &File, me: &Me, names: &Names) -> String 
 
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let shown = text::shown(path);
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte) || byte >= 0x80;
-    if !shown.is_empty() && shown.bytes().all(plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
+    text::word(&text::shown(path))
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use std::os::unix::fs::{
 };
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use walkdir::WalkDir;
 
 use crate::recording::is_mp4;
-use crate::{access, text};
+use crate::{access, small, text};
 
 /// setgid and group write: a directory in which a group works together.
 const TOGETHER: u32 = 0o2020;
@@ -33,17 +32,17 @@ pub(crate) fn keep(file: &File, dir: &Path) {
     }
 }
 
-/// Opens a file for appending, or for a lock, and makes it if it is not there. Nothing but a regular file: whoever may write to
-/// the directory could lead another one, root even, to a file elsewhere by a link, or have it wait for ever at a pipe.
+/// Opens a file for appending, or for a lock, and makes it if it is not there. Nothing but a regular file, as [`small::open`].
 pub(crate) fn open(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    options.custom_flags(flags.bits().cast_signed());
     loop {
-        match options.open(path) {
+        match small::open(path, options) {
+            Ok(Some(file)) => return Ok(file),
+            Ok(None) if path.is_symlink() => {
+                return Err(io::Error::other("it is a symlink, and no log or lock of ours"));
+            }
+            Ok(None) => return Err(io::Error::other("it is no regular file")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(_) if path.is_symlink() => return Err(io::Error::other("it is a symlink, and no log or lock of ours")),
-            Ok(file) if !file.metadata()?.is_file() => return Err(io::Error::other("it is no regular file")),
-            opened => return opened,
+            Err(error) => return Err(error),
         }
         match options.clone().create_new(true).mode(NEW_FILE).open(path) {
             // Somebody else was faster.
@@ -138,7 +137,7 @@ fn set_dir(dir: &Path, now: &Metadata, mode: u32) -> bool {
 
 /// Adds and takes bits of a regular file's mode; a link is not followed.
 fn change(path: &Path, add: u32, take: u32) -> io::Result<()> {
-    let Some(file) = regular(path)? else { return Ok(()) };
+    let Some(file) = small::open(path, File::options().read(true))? else { return Ok(()) };
     let now = file.metadata()?.mode() & 0o7777;
     let mode = (now | add) & !take;
     if mode == now { Ok(()) } else { file.set_permissions(Permissions::from_mode(mode)) }
@@ -146,21 +145,10 @@ fn change(path: &Path, add: u32, take: u32) -> io::Result<()> {
 
 /// Gives a regular file to a group.
 fn regroup(path: &Path, gid: u32) -> io::Result<()> {
-    match regular(path)? {
+    match small::open(path, File::options().read(true))? {
         Some(file) if file.metadata()?.gid() != gid => fchown(file, None, Some(gid)),
         _ => Ok(()),
     }
-}
-
-/// Opens a regular file, and nothing that was put into its place meanwhile.
-fn regular(path: &Path) -> io::Result<Option<File>> {
-    let seen = path.symlink_metadata()?;
-    if !seen.is_file() {
-        return Ok(None);
-    }
-    let file = File::open(path)?;
-    let opened = file.metadata()?;
-    Ok(((seen.dev(), seen.ino()) == (opened.dev(), opened.ino())).then_some(file))
 }
 
 #[cfg(test)]

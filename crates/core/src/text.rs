@@ -38,6 +38,16 @@ fn escape_into(out: &mut String, text: &str) {
     }
 }
 
+/// A word for a shell, in quotes where it needs them.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-=".contains(c) || !c.is_ascii();
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// A number of bytes in the unit that `HLS_MIN_FREE` has for as many.
 #[expect(clippy::cast_precision_loss, reason = "rounded anyway")]
 pub fn bytes(count: u64) -> String {

@@ -1,7 +1,6 @@
 //! The clock: signatures and certificates hold for a time.
 
 use std::process::Command;
-use std::time::Duration;
 
 use rec_core::config::Config;
 use rec_core::http;
@@ -9,10 +8,9 @@ use time::OffsetDateTime;
 use ureq::http::Request;
 
 use crate::exec;
-use crate::look::Look;
+use crate::look::{Look, QUESTION};
 use crate::report::Finding;
 
-const QUESTION: Duration = Duration::from_secs(10);
 /// Beyond this a receiver of webhooks may refuse what we sign.
 const TOLERATED: i64 = 60;
 

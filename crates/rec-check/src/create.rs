@@ -12,7 +12,7 @@ use rec_core::log::say;
 use rec_core::notion::{Client, Kind, PageId};
 
 use crate::cli::Cli;
-use crate::notion::QUESTION;
+use crate::look::QUESTION;
 
 const KEY: &str = "NOTION_DATABASE_ID";
 const TITLE: &str = "Recordings";

@@ -13,7 +13,9 @@ use crate::report::{Finding, Level, Report};
 use crate::users::Users;
 use crate::{clock, directories, env, ffmpeg, jibri, notion, schedule, site, url, webhooks};
 
-/// What all questions to the network may take together.
+/// What one question to the network may take.
+pub(crate) const QUESTION: Duration = Duration::from_secs(10);
+/// What all of them may take together.
 const NETWORK: Duration = Duration::from_secs(50);
 
 /// What the groups look at.

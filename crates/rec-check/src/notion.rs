@@ -1,15 +1,10 @@
 //! Notion: whose the token is, and whether the database is one that rows can be written to.
 
-use std::time::Duration;
-
 use rec_core::config::Config;
 use rec_core::notion::{Client, Error, Fit, PageId};
 
-use crate::look::Look;
+use crate::look::{Look, QUESTION};
 use crate::report::Finding;
-
-/// What one question may take.
-pub(crate) const QUESTION: Duration = Duration::from_secs(10);
 
 pub(crate) fn check(look: &Look<'_>, config: &Config) -> Vec<Finding> {
     let client = Client::new((&config.notion).into(), look.deadline.at_most(QUESTION));

@@ -231,13 +231,7 @@ impl Report {
 
 /// A word for a shell.
 pub(crate) fn word(text: impl AsRef<std::ffi::OsStr>) -> String {
-    let text = text.as_ref().to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    rec_core::text::word(&text.as_ref().to_string_lossy())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rec_core::config::Config;
 use rec_core::deadline::age;
+use rec_core::small;
 use rec_core::text::shown;
 use rec_core::window::Window;
 use time::OffsetDateTime;
@@ -170,13 +170,10 @@ fn last_run(log_dir: &Path) -> Finding {
 
 /// Of a regular file, and of nothing that a member of the group has put into its place.
 fn last_line(path: &Path) -> std::io::Result<String> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
+    let Some(mut file) = small::open(path, File::options().read(true))? else {
         return Err(std::io::Error::other("it is no regular file"));
-    }
-    let length = found.len();
+    };
+    let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;

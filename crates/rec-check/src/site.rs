@@ -2,7 +2,6 @@
 
 use std::env;
 use std::io::Read as _;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -15,12 +14,10 @@ use rec_core::{small, url};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
-use crate::look::Look;
+use crate::look::{Look, QUESTION};
 
 /// The variable that has `user:password`, so that no list of processes does.
 const VARIABLE: &str = "REC_CHECK_AUTH";
-/// What one question may take.
-const QUESTION: Duration = Duration::from_secs(10);
 /// No answer that is looked at is longer.
 const MOST: u64 = 64 << 10;
 

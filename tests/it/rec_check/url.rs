@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use pipeline_tests::caddy::{Caddy, HASH, PASSWORD, Site, USER, debian, latest};
-use pipeline_tests::check::{Checked, OtherCaddy};
+use pipeline_tests::check::Checked;
 use pipeline_tests::processes::{self, start};
 use pipeline_tests::{Bench, listing, run, wait_for};
 
@@ -28,7 +28,7 @@ fn other(site: &str) -> Checked {
     let mut bench = Bench::new();
     let root = bench.recordings().display().to_string();
     let site = site.replace("ROOT", &format!("\"{root}\"")).replace("LOGIN", &format!("{USER} {HASH}"));
-    let caddy = OtherCaddy::serve(&bench, &site);
+    let caddy = Caddy::serve_other(&bench, &site);
     with(&mut bench, &caddy.base)
 }
 
@@ -125,7 +125,7 @@ fn rows_that_lead_to_the_page_need_it() {
     let caddy = Caddy::serve(&bench);
     assert_eq!(with(&mut bench, &caddy.base).bad(), [""; 0]);
     let site = format!("root * \"{}\"\nbasicauth {{\n{USER} {HASH}\n}}\nfile_server\n", bench.recordings().display());
-    let plain = OtherCaddy::serve(&bench, &site);
+    let plain = Caddy::serve_other(&bench, &site);
     with(&mut bench, &plain.base).says("failed", "url.page", "", "PUBLISH_LINK has rows lead there");
 }
 
