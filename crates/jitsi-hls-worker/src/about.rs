@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::extras;
 use crate::hls::Job;
-use crate::playlist::Variant;
+use crate::master::Variant;
 
 const FILE: &str = "recording.json";
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::playlist::Media;
 use crate::run::{Watch, run};
-use crate::{samples, ts, verify};
+use crate::{samples, ts};
+use rec_core::playlist::Media;
 
 /// ffprobe reads headers of a local file, or as many packets a second as the disk gives: a minute without a line is a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -274,7 +274,7 @@ pub(crate) fn playlist(dir: &Path, name: &str, stop: &AtomicBool) -> Result<Fact
 
 /// When the streams of a playlist begin and end, if its segments are of a kind that we read ourselves.
 fn own_spans(dir: &Path, name: &str) -> Result<Option<ts::Spans>> {
-    let media = Media::parse(&verify::read(dir, name)?)?;
+    let media = Media::parse(&rec_core::hls::read(dir, name)?)?;
     let path = dir.join(name);
     if media.map.is_some() { Ok(None) } else { ts::spans(path.parent().unwrap_or(dir), &media) }
 }

@@ -23,12 +23,14 @@ use crate::extras;
 use crate::ffmpeg::{self, Encode};
 use crate::ffprobe::{self, Facts};
 use crate::hours::Hours;
-use crate::playlist::{self, Media, Segment, Variant};
+use crate::master::{self, Variant};
 use crate::progress::Progress;
 use crate::recipe::{self, How, Recipe};
 use crate::resume::{self, Checkpoints, Earlier};
 use crate::run::{self, Interrupted, Shift, Watch};
-use crate::verify::{self, Whole};
+use crate::verify;
+use rec_core::hls::{Whole, read, whole};
+use rec_core::playlist::{Media, Segment};
 
 /// Why there is no HLS.
 #[derive(Debug)]
@@ -167,7 +169,7 @@ impl Job<'_> {
             verified = self.verify(plan, true).map_err(|error| self.input(&error));
         }
         let verified = verified?;
-        let master = playlist::master(&verified.variants, verified.sound.as_ref());
+        let master = master::master(&verified.variants, verified.sound.as_ref());
         for missing in extras::make(&tmp, self.name, &plan.source, self.settings, self.lock, self.stop) {
             let (room, mp4) = (self.room.id(), shown(self.name));
             self.log.line(&format!("WARNING: room={room} mp4={mp4}: {missing}"));
@@ -244,7 +246,7 @@ impl Job<'_> {
     /// Holds what was made against what should have been, and says how to announce it.
     fn verify(&self, plan: &Plan, damaged: bool) -> Result<Verified> {
         let (tmp, recipe) = (self.tmp(), &plan.recipe);
-        let whole: Vec<Whole> = recipe.playlists().iter().map(|uri| verify::whole(&tmp, uri)).collect::<Result<_>>()?;
+        let whole: Vec<Whole> = recipe.playlists().iter().map(|uri| whole(&tmp, uri)).collect::<Result<_>>()?;
         let held = if damaged {
             verify::decodable(&tmp, &whole, &plan.source, self.stop)?
         } else {
@@ -324,7 +326,7 @@ impl Job<'_> {
 fn close_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result<()> {
     let mut playlists = Vec::new();
     for (index, uri) in recipe.playlists().into_iter().enumerate() {
-        let mut media = Media::parse(&verify::read(tmp, &uri)?).with_context(|| uri.clone())?;
+        let mut media = Media::parse(&read(tmp, &uri)?).with_context(|| uri.clone())?;
         ensure!(media.ended, "{uri} has no EXT-X-ENDLIST: it was not finished");
         media.segments.splice(0..0, kept.get(index).cloned().unwrap_or_default());
         playlists.push((uri, media));
@@ -403,32 +405,12 @@ pub(crate) fn sync_tree(dir: &Path) -> io::Result<()> {
 /// What a run that was killed left half made: `v0.tmp`, `v1.tmp` and so on.
 pub(crate) fn litter(room: &Room) -> Vec<PathBuf> {
     let entries = fs::read_dir(&room.dir).into_iter().flatten().flatten();
-    entries.filter(|entry| is_tmp(&entry.file_name())).map(|entry| entry.path()).collect()
-}
-
-/// Whether a name is that of HLS being built.
-pub(crate) fn is_tmp(name: &OsStr) -> bool {
-    let number = name.to_str().and_then(|name| name.strip_prefix('v')?.strip_suffix(".tmp"));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    entries.filter(|entry| rec_core::glance::is_tmp(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn litter_is_only_what_a_worker_was_building() {
-        for (name, wanted) in [
-            ("v0.tmp", true),
-            ("v12.tmp", true),
-            ("v.tmp", false),
-            ("vx.tmp", false),
-            ("v0", false),
-            ("v0.tmp2", false),
-        ] {
-            assert_eq!(is_tmp(OsStr::new(name)), wanted, "{name}");
-        }
-    }
 
     #[test]
     fn a_link_is_removed_and_not_what_it_leads_to() {

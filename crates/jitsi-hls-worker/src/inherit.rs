@@ -14,9 +14,9 @@ use rec_core::text::shown;
 use crate::alike::{Likeness, Pair};
 use crate::ffprobe::{self, Facts};
 use crate::hls::remove_tree;
-use crate::playlist::{self, Media, Part, Segment};
 use crate::run::Interrupted;
 use crate::verify;
+use rec_core::playlist::{self, Media, Part, Segment};
 
 /// What HLS of unknown origin turned out to be.
 #[derive(Debug, PartialEq)]
@@ -101,7 +101,7 @@ impl Inherited<'_> {
     /// What the HLS lacks of being this MP4's, whole and as long, stream by stream; none where it lacks nothing.
     fn lacks(&self, source: &Facts) -> Result<Option<String>> {
         let matches = || {
-            let playlists = verify::complete(&self.dir)?;
+            let playlists = rec_core::hls::complete(&self.dir)?;
             verify::matches(&self.dir, &playlists, source, self.stop)
         };
         match matches() {
@@ -112,17 +112,18 @@ impl Inherited<'_> {
     }
 
     fn playlists(&self) -> Vec<String> {
-        verify::read(&self.dir, "master.m3u8").map(|master| playlist::media_uris(&master)).unwrap_or_default()
+        rec_core::hls::read(&self.dir, "master.m3u8").map(|master| playlist::media_uris(&master)).unwrap_or_default()
     }
 
     /// This playlist, as seen from beside its directory, with those of its segments that are there and
     /// not empty; else those that lie there under the script's names, as where the disk was full.
     fn media(&self, uri: Option<&String>) -> Media {
         let uri = uri.map_or(crate::recipe::STREAM, String::as_str);
-        let listed = verify::read(&self.dir, uri).ok().and_then(|text| Media::parse(&text).ok()).unwrap_or_default();
+        let listed =
+            rec_core::hls::read(&self.dir, uri).ok().and_then(|text| Media::parse(&text).ok()).unwrap_or_default();
         let base = self.dir.join(uri);
         let base = base.parent().unwrap_or(&self.dir);
-        let is_there = |part: &Part| verify::size(base, part).is_ok();
+        let is_there = |part: &Part| rec_core::hls::size(base, part).is_ok();
         let below = Path::new("..").join(self.dir_name).join(Path::new(uri).parent().unwrap_or(Path::new("")));
         let seen = |part: Part| Part { uri: below.join(&part.uri).to_string_lossy().into_owned(), ..part };
         let mut segments: Vec<_> = listed.segments.into_iter().filter(|segment| is_there(&segment.part)).collect();

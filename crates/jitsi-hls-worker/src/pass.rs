@@ -10,6 +10,7 @@ use rec_core::config::{Config, WindowCloses};
 use rec_core::deadline::Deadline;
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::glance::rooms;
 use rec_core::lock::Lock;
 use rec_core::log::{Log, say};
 use rec_core::notion::Client;
@@ -102,8 +103,7 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
     if !cli.dry_run {
         worker.deliver(OLD_WEBHOOKS);
     }
-    let (rooms, exit) =
-        if named { worker.locate(&cli.dirs) } else { (queue::rooms(&config.recordings_root)?, Exit::Done) };
+    let (rooms, exit) = if named { worker.locate(&cli.dirs) } else { (rooms(&config.recordings_root)?, Exit::Done) };
     Ok(exit.max(pass(&worker, &rooms)?))
 }
 

@@ -19,9 +19,8 @@ use rec_core::small;
 use serde::{Deserialize, Serialize};
 
 use crate::ffprobe::{self, Facts};
-use crate::playlist::{Media, Part, Segment};
 use crate::recipe::{self, Cuts, Recipe};
-use crate::verify;
+use rec_core::playlist::{Media, Part, Segment};
 
 /// The journal's name, beside the segments.
 const JOURNAL: &str = "resume.json";
@@ -164,7 +163,7 @@ impl Earlier {
         let segment = |(uri, duration): (String, f64)| Segment { duration, part: Part { uri, bytes: None } };
         let kept: Vec<Vec<Segment>> =
             journal.playlists.into_iter().map(|list| list.into_iter().take(count).map(segment).collect()).collect();
-        if count == 0 || kept.iter().flatten().any(|segment| verify::size(cwd, &segment.part).is_err()) {
+        if count == 0 || kept.iter().flatten().any(|segment| rec_core::hls::size(cwd, &segment.part).is_err()) {
             return None;
         }
         let resume = resume(cwd, recipe, source, &kept, length, stop)?;

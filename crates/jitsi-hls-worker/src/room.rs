@@ -24,12 +24,13 @@ use rec_core::text::shown;
 use rec_hooks::Outbox;
 
 use crate::hours::Hours;
-use crate::plan::{self, Step};
 use crate::progress::Progress;
-use crate::queue::{self, Glance, Look, Unfinalized, Waiting};
+use crate::queue::Waiting;
 use crate::reserve::Disk;
 use crate::steps::{End, Turn};
 use crate::{hls, jobs, resume};
+use rec_core::glance::{self, Glance, Look, Unfinalized};
+use rec_core::plan::{self, Step};
 
 /// How long Notion may take for one recording.
 const NOTION_BUDGET: Duration = Duration::from_secs(120);
@@ -95,7 +96,7 @@ impl Worker<'_> {
         let glance = Glance::at(room, self.config)?;
         let state = if glance.has_state { State::load(room)? } else { None };
         let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
-        match queue::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
+        match glance::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
             Look::Idle => {
                 self.tell_idle(room, &glance, state.as_ref());
                 return Ok(None);

@@ -22,11 +22,11 @@ use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
 use crate::inherit::{self, Origin};
-use crate::plan::{ERROR, Step};
 use crate::reserve::{NoRoom, Reservation};
 use crate::room::{QUIET, Worker};
 use crate::run::Interrupted;
-use crate::verify;
+use rec_core::hls::complete;
+use rec_core::plan::{ERROR, Step};
 
 /// An MP4 with fragments may be one that its recorder has not closed yet; ffmpeg writes several times a second.
 const GROWTH: Duration = Duration::from_secs(5);
@@ -306,7 +306,7 @@ impl<'a> Turn<'a> {
             Origin::Other => {
                 self.log()
                     .line(&format!("HLS in {dir} is of another recording than {shown_entry}, which gets its own"));
-                let hls = verify::complete(&self.hls_dir()).is_ok();
+                let hls = complete(&self.hls_dir()).is_ok();
                 let room = self.entry.room;
                 adopt::split(self.entry.state, self.entry.index, |slot| room.has_slot(slot));
                 self.entry.change(|first| {
@@ -328,7 +328,7 @@ impl<'a> Turn<'a> {
 
     /// Points the row at HLS that an earlier run, or a script, has put in place.
     fn publish(&mut self) -> Result<Stepped> {
-        if let Err(why) = verify::complete(&self.hls_dir()) {
+        if let Err(why) = complete(&self.hls_dir()) {
             return self.incomplete(&format!("{why:#}"));
         }
         if self.entry.recording().hls.is_none() {
@@ -362,7 +362,7 @@ impl<'a> Turn<'a> {
 
     /// Removes the MP4, which is still the file that the HLS was made from, while that is still whole.
     fn remove(&mut self) -> Result<Stepped> {
-        if let Err(why) = verify::complete(&self.hls_dir()) {
+        if let Err(why) = complete(&self.hls_dir()) {
             return self.incomplete(&format!("{why:#}"));
         }
         let Some(mp4) = self.mp4()? else { return Ok(Ok(())) };

@@ -11,8 +11,8 @@ use rec_core::state::{Moment, Row};
 use rec_core::text::shown;
 use rec_hooks::tell::{settle, tell};
 
-use crate::plan::ERROR;
 use crate::steps::{End, Stepped, Turn};
+use rec_core::plan::ERROR;
 
 /// How long the receivers of webhooks may take, once for each event.
 const WEBHOOKS: Duration = Duration::from_secs(5);

@@ -9,8 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::ffprobe::Span;
-use crate::playlist::{Media, Part};
-use crate::verify;
+use rec_core::playlist::{Media, Part};
 
 /// Bytes of a packet.
 const PACKET: usize = 188;
@@ -70,7 +69,7 @@ enum Kind {
 
 impl Reader {
     fn part(&mut self, base: &Path, part: &Part) -> Result<()> {
-        let mut file = File::open(verify::below(base, &part.uri)?)?;
+        let mut file = File::open(rec_core::hls::below(base, &part.uri)?)?;
         let length = match part.bytes {
             Some(bytes) => {
                 file.seek(SeekFrom::Start(bytes.from))?;

@@ -1,13 +1,13 @@
 //! What a recording needs next: decided here, from facts, and done elsewhere.
 
-use rec_core::link::Link;
-use rec_core::notion::Status;
-use rec_core::recording::Mp4;
-use rec_core::state::{Recording, Row};
+use crate::link::Link;
+use crate::notion::Status;
+use crate::recording::Mp4;
+use crate::state::{Recording, Row};
 
 /// The next step for a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Nothing: it is done, or only a person can move it.
     Rest,
     /// It has no row; the status of the one that it gets.
@@ -28,21 +28,23 @@ pub(crate) enum Step {
 
 /// The facts about a recording that its state does not hold.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts<'a> {
+pub struct Facts<'a> {
     /// Its MP4, if it is there.
-    pub(crate) mp4: Option<&'a Mp4>,
+    pub mp4: Option<&'a Mp4>,
     /// Whether its HLS directory is there.
-    pub(crate) hls_dir: bool,
+    pub hls_dir: bool,
     /// Whether a master playlist is in it.
-    pub(crate) master: bool,
-    pub(crate) retry: Retry,
+    pub master: bool,
+    /// Which of those that were given up have another try.
+    pub retry: Retry,
     /// What its row is to lead to.
-    pub(crate) link: Link,
+    pub link: Link,
 }
 
 /// Which of those that were given up are tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retry {
+pub enum Retry {
+    /// None.
     Nothing,
     /// What has not been tried with HLS of what can be decoded.
     Salvage,
@@ -61,10 +63,10 @@ impl Retry {
 }
 
 /// What the row of a recording says that was given up.
-pub(crate) const ERROR: Row = Row::mp4(Status::Error);
+pub const ERROR: Row = Row::mp4(Status::Error);
 
 /// Decides. A webhook that waits keeps nothing else from being done.
-pub(crate) fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
+pub fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
     match for_its_row(recording, facts) {
         Step::Rest if !recording.owed.is_empty() => Step::TellWebhooks,
         step => step,
@@ -101,9 +103,9 @@ fn for_its_row(recording: &Recording, facts: &Facts<'_>) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rec_core::notion::PageId;
-    use rec_core::recording::Fingerprint;
-    use rec_core::state::{Hls, Moment, Owed};
+    use crate::notion::PageId;
+    use crate::recording::Fingerprint;
+    use crate::state::{Hls, Moment, Owed};
     use time::macros::datetime;
 
     fn mp4() -> Mp4 {

@@ -1,4 +1,4 @@
-//! HLS playlists (RFC 8216): the media playlists that ffmpeg writes, and the master playlist that we do.
+//! Media playlists (RFC 8216), as ffmpeg and we write them, and what a master playlist names.
 
 use std::fmt::Write as _;
 
@@ -6,37 +6,42 @@ use anyhow::{Result, bail, ensure};
 
 /// A media playlist.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Media {
+pub struct Media {
     /// Upper bound of a segment's duration, in whole seconds (§4.3.3.1).
-    pub(crate) target: f64,
+    pub target: f64,
     /// What a player has to read before each of the segments, where they are fragments of MP4 (§4.3.2.5).
-    pub(crate) map: Option<Part>,
+    pub map: Option<Part>,
     /// The segments, in order.
-    pub(crate) segments: Vec<Segment>,
+    pub segments: Vec<Segment>,
     /// Whether it says that no more will follow (§4.3.3.4).
-    pub(crate) ended: bool,
+    pub ended: bool,
 }
 
 /// A media segment.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Segment {
+pub struct Segment {
     /// Seconds (§4.3.2.1).
-    pub(crate) duration: f64,
-    pub(crate) part: Part,
+    pub duration: f64,
+    /// Its bytes.
+    pub part: Part,
 }
 
 /// A file, or some of its bytes (§4.3.2.2).
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) uri: String,
-    pub(crate) bytes: Option<Bytes>,
+pub struct Part {
+    /// The file, relative to the playlist.
+    pub uri: String,
+    /// Which of its bytes; none: all.
+    pub bytes: Option<Bytes>,
 }
 
 /// A range of a file's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bytes {
-    pub(crate) length: u64,
-    pub(crate) from: u64,
+pub struct Bytes {
+    /// How many.
+    pub length: u64,
+    /// The first one.
+    pub from: u64,
 }
 
 impl Bytes {
@@ -51,14 +56,14 @@ impl Bytes {
     }
 
     /// The byte after its last one; none where nobody can count so far.
-    pub(crate) fn end(self) -> Option<u64> {
+    pub fn end(self) -> Option<u64> {
         self.from.checked_add(self.length)
     }
 }
 
 impl Media {
     /// Reads a media playlist.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self> {
         ensure!(
             text.lines().next().is_some_and(|first| first.trim_end() == "#EXTM3U"),
             "it does not begin with #EXTM3U"
@@ -92,12 +97,12 @@ impl Media {
 
     /// The least target duration that it may have: no segment's, rounded, exceeds it (§4.3.3.1). ffmpeg rounds half a second
     /// down to 0, and 6.5 s to 6.
-    pub(crate) fn least_target(&self) -> f64 {
+    pub fn least_target(&self) -> f64 {
         self.segments.iter().map(|segment| segment.duration.round()).fold(1.0, f64::max)
     }
 
     /// The playlist as we publish it: closed, and with this target duration.
-    pub(crate) fn published(&self, target: f64) -> String {
+    pub fn published(&self, target: f64) -> String {
         let ranges = self.segments.iter().any(|segment| segment.part.bytes.is_some());
         // §7: byte ranges since version 4, EXT-X-MAP beside anything but keyframes since 6, and 7 is what fMP4 goes by.
         let version = if self.map.is_some() {
@@ -129,13 +134,13 @@ impl Media {
     }
 
     /// Seconds of all segments.
-    pub(crate) fn duration(&self) -> f64 {
+    pub fn duration(&self) -> f64 {
         self.segments.iter().map(|segment| segment.duration).sum()
     }
 
     /// Bits a second, peak and average, for segments of these sizes in bytes. The peak is the largest bit rate of any
     /// contiguous set of segments whose duration is between 0.5 and 1.5 target durations (§4.1).
-    pub(crate) fn bit_rates(&self, sizes: &[u64]) -> (u64, u64) {
+    pub fn bit_rates(&self, sizes: &[u64]) -> (u64, u64) {
         #[expect(clippy::cast_precision_loss, reason = "sizes of files are far below 2^52")]
         let bits: Vec<f64> = sizes.iter().map(|size| *size as f64 * 8.0).collect();
         let average = rate(bits.iter().sum(), self.duration());
@@ -163,65 +168,13 @@ fn rate(bits: f64, seconds: f64) -> u64 {
     if seconds > 0.0 { (bits / seconds).ceil() as u64 } else { 0 }
 }
 
-/// A rendition of the picture, or the only one of the sound, as the master playlist announces it (§4.3.4.2).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Variant {
-    /// Its media playlist.
-    pub(crate) uri: String,
-    /// Bits a second, measured: at most, and on average.
-    pub(crate) peak: u64,
-    pub(crate) average: u64,
-    /// RFC 6381 names of what is in it.
-    pub(crate) codecs: Vec<String>,
-    /// Width and height; none where there is no picture.
-    pub(crate) resolution: Option<(u32, u32)>,
-    /// Frames a second at most.
-    pub(crate) rate: Option<f64>,
-}
-
-/// The master playlist of these renditions; `sound` is that which all of them share.
-pub(crate) fn master(variants: &[Variant], sound: Option<&Variant>) -> String {
-    // Renditions apart came with version 4.
-    let version = if sound.is_some() { 4 } else { 3 };
-    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    if let Some(sound) = sound {
-        let _ = writeln!(
-            text,
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"{}\"",
-            sound.uri
-        );
-    }
-    for variant in variants {
-        // What a player has to fetch of both.
-        let (peak, average) = sound.map_or((0, 0), |sound| (sound.peak, sound.average));
-        let (peak, average) = (variant.peak + peak, variant.average + average);
-        let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average}");
-        if let Some((width, height)) = variant.resolution {
-            let _ = write!(text, ",RESOLUTION={width}x{height}");
-        }
-        if let Some(rate) = variant.rate {
-            let _ = write!(text, ",FRAME-RATE={rate:.3}");
-        }
-        let codecs: Vec<_> =
-            variant.codecs.iter().chain(sound.iter().flat_map(|sound| &sound.codecs)).cloned().collect();
-        if !codecs.is_empty() {
-            let _ = write!(text, ",CODECS=\"{}\"", codecs.join(","));
-        }
-        if sound.is_some() {
-            text.push_str(",AUDIO=\"sound\"");
-        }
-        let _ = write!(text, "\n{}\n", variant.uri);
-    }
-    text
-}
-
 /// A quoted attribute of a tag's list (§4.2).
 fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
     attributes.split(&format!("{name}=\"")).nth(1)?.split('"').next()
 }
 
 /// The URIs of the media playlists that a master playlist names: its variants, and its renditions of other kinds.
-pub(crate) fn media_uris(master: &str) -> Vec<String> {
+pub fn media_uris(master: &str) -> Vec<String> {
     let plain = master.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let renditions =
         master.lines().filter(|line| line.starts_with("#EXT-X-MEDIA:")).filter_map(|line| attribute(line, "URI"));
@@ -274,42 +227,6 @@ mod tests {
     fn a_recording_shorter_than_half_a_segment_has_its_average_as_its_peak() {
         let media = Media::parse("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:1.0,\na.ts\n#EXT-X-ENDLIST\n").unwrap();
         assert_eq!(media.bit_rates(&[1000]), (8000, 8000));
-    }
-
-    fn variant(name: &str, peak: u64, resolution: Option<(u32, u32)>, codec: &str) -> Variant {
-        let uri = format!("{name}.m3u8");
-        let rate = resolution.map(|_| 30_000.0 / 1001.0);
-        Variant { uri, peak, average: peak / 2, codecs: vec![codec.into()], resolution, rate }
-    }
-
-    #[test]
-    fn the_master_playlist_tells_what_was_measured() {
-        let mut one = variant("stream", 342_460, Some((854, 480)), "avc1.4D401E");
-        one.codecs.push("mp4a.40.2".into());
-        assert_eq!(
-            master(&[one], None),
-            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-             #EXT-X-STREAM-INF:BANDWIDTH=342460,AVERAGE-BANDWIDTH=171230,RESOLUTION=854x480,FRAME-RATE=29.970,\
-             CODECS=\"avc1.4D401E,mp4a.40.2\"\nstream.m3u8\n"
-        );
-        let only_sound = master(&[variant("stream", 130_000, None, "mp4a.40.2")], None);
-        assert!(!only_sound.contains("RESOLUTION") && !only_sound.contains("FRAME-RATE"), "{only_sound}");
-    }
-
-    #[test]
-    fn renditions_that_share_a_sound_are_as_wide_as_both() {
-        let rungs = [("720p", 2_000_000, (1280, 720)), ("480p", 1_000_000, (854, 480))];
-        let rungs = rungs.map(|(name, peak, size)| variant(name, peak, Some(size), "avc1.4D401F"));
-        let sound = variant("audio", 130_000, None, "mp4a.40.2");
-        let text = master(&rungs, Some(&sound));
-        for line in [
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio.m3u8\"",
-            "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1065000,RESOLUTION=1280x720,FRAME-RATE=29.970,\
-             CODECS=\"avc1.4D401F,mp4a.40.2\",AUDIO=\"sound\"",
-        ] {
-            assert!(text.lines().any(|is| is == line), "{line}\n{text}");
-        }
-        assert_eq!(media_uris(&text), ["720p.m3u8", "480p.m3u8", "audio.m3u8"]);
     }
 
     #[test]
