@@ -199,7 +199,7 @@ export async function a_link_leads_to_a_moment(viewer) {
 
 export async function the_link_to_a_moment_is_copied_without_a_password(viewer) {
   const { base, user, password, rooms } = viewer.site;
-  for (const url of [undefined, rooms.slides.replace("http://", `http://${user}:${password}@`)]) {
+  for (const url of [undefined, rooms.slides.replace("http://", `http://${user}:${encodeURIComponent(password)}@`)]) {
     const page = await viewer.page("slides", { url, permissions: ["clipboard-read", "clipboard-write"] });
     await viewer.until(page, "it can be played", () => player.dataset.state === "paused");
     await page.keyboard.press("5");
@@ -213,7 +213,7 @@ export async function the_link_to_a_moment_is_copied_without_a_password(viewer) 
 
 export async function a_page_that_was_opened_with_a_password_in_its_address_plays(viewer) {
   const { user, password, rooms } = viewer.site;
-  const page = await viewer.page(undefined, { url: rooms.hybrid.replace("http://", `http://${user}:${password}@`) });
+  const page = await viewer.page(undefined, { url: rooms.hybrid.replace("http://", `http://${user}:${encodeURIComponent(password)}@`) });
   await viewer.play(page);
   assert.equal(await page.textContent("#eyebrow"), "Jitsi");
   assert.ok(await page.isVisible("#qualities") === false && (await page.locator("#levels input").count()) === 4);

@@ -16,6 +16,7 @@ use crate::plan::{self, Facts, Retry, Step};
 use crate::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4, largest_first};
 use crate::state::{Recording, State};
 use crate::text::shown;
+use time::OffsetDateTime;
 use walkdir::WalkDir;
 
 /// The rooms: the real first-level directories of the root, by name. The root itself may be a link.
@@ -99,6 +100,7 @@ impl Glance {
             master: hls_dir && recording.hls.is_none() && room.path(dir).join("master.m3u8").is_file(),
             retry: if named { Retry::Everything } else { self.retry },
             link: self.link,
+            now: OffsetDateTime::now_utc(),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod envfile;
 pub mod exit;
 pub mod glance;
 pub mod hls;
+pub mod hold;
 pub mod http;
 pub mod link;
 pub mod lock;

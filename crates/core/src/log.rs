@@ -124,10 +124,14 @@ fn unwritable(path: &Path, error: &std::io::Error) -> String {
     ))
 }
 
+/// A time as the log's lines have theirs.
+pub fn stamp(time: OffsetDateTime) -> String {
+    let offset = time::UtcOffset::local_offset_at(time).unwrap_or(time::UtcOffset::UTC);
+    time.to_offset(offset).format(DATE_IS).unwrap_or_default()
+}
+
 fn stamped(message: &str) -> String {
-    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-    let stamp = now.format(DATE_IS).unwrap_or_default();
-    format!("{stamp} {}", text::one_line(message))
+    format!("{} {}", stamp(OffsetDateTime::now_utc()), text::one_line(message))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What a recording needs next: decided here, from facts, and done elsewhere.
 
+use time::OffsetDateTime;
+
+use crate::hold::Hold;
 use crate::link::Link;
 use crate::notion::Status;
 use crate::recording::Mp4;
@@ -39,6 +42,8 @@ pub struct Facts<'a> {
     pub retry: Retry,
     /// What its row is to lead to.
     pub link: Link,
+    /// The time.
+    pub now: OffsetDateTime,
 }
 
 /// Which of those that were given up are tried again.
@@ -67,13 +72,26 @@ pub const ERROR: Row = Row::mp4(Status::Error);
 
 /// Decides. A webhook that waits keeps nothing else from being done.
 pub fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
-    match for_its_row(recording, facts) {
-        Step::Rest if !recording.owed.is_empty() => Step::TellWebhooks,
-        step => step,
+    match wanted(recording, facts) {
+        step if step != Step::Rest && held(recording, step, facts).is_none() => step,
+        _ if !recording.owed.is_empty() => Step::TellWebhooks,
+        _ => Step::Rest,
     }
 }
 
-fn for_its_row(recording: &Recording, facts: &Facts<'_>) -> Step {
+/// What keeps a recording from a step for now: trouble of the machine what is done with ffmpeg, Notion's what is told to it.
+/// Whoever names a directory waits for neither.
+pub fn held<'a>(recording: &'a Recording, step: Step, facts: &Facts<'_>) -> Option<&'a Hold> {
+    let hold = match step {
+        Step::Inherit | Step::Encode => recording.host.as_ref(),
+        Step::MakeRow(_) | Step::TellError | Step::Publish => recording.remote.as_ref(),
+        Step::Rest | Step::Remove | Step::TellWebhooks => None,
+    };
+    hold.filter(|hold| facts.retry != Retry::Everything && hold.holds(facts.now))
+}
+
+/// The next step for a recording's HLS and row, were there nothing to wait for.
+pub fn wanted(recording: &Recording, facts: &Facts<'_>) -> Step {
     if recording.row_gone && !facts.retry.includes(recording) {
         return Step::Rest;
     }
@@ -108,6 +126,8 @@ mod tests {
     use crate::state::{Hls, Moment, Owed};
     use time::macros::datetime;
 
+    const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
+
     fn mp4() -> Mp4 {
         Mp4 { name: "a.mp4".into(), print: Fingerprint { size: 1, mtime: datetime!(2026-01-01 0:00 UTC) } }
     }
@@ -128,6 +148,7 @@ mod tests {
             master: hls,
             retry: if named { Retry::Everything } else { Retry::Nothing },
             link: Link::Playlist,
+            now: NOW,
         };
         next(&recording(edit), &facts)
     }
@@ -137,7 +158,7 @@ mod tests {
         let (mp4, damage) = (mp4(), Some("it is cut".to_owned()));
         let next = |edit: Edit, salvage| {
             let retry = if salvage { Retry::Salvage } else { Retry::Nothing };
-            let facts = Facts { mp4: Some(&mp4), hls_dir: false, master: false, retry, link: Link::Playlist };
+            let facts = Facts { mp4: Some(&mp4), hls_dir: false, master: false, retry, link: Link::Playlist, now: NOW };
             next(&recording(edit), &facts)
         };
         let given_up: Edit = |r| (r.row, r.given_up) = (Some(ERROR), true);
@@ -147,7 +168,7 @@ mod tests {
             let hls = Some(Hls { of: Some(mp4.print) });
             let recording = recording(|r| (r.row, r.hls, r.damage) = (Some(PUBLISHED), hls, damage));
             let (retry, link) = (Retry::Everything, Link::Playlist);
-            super::next(&recording, &Facts { mp4: Some(&mp4), hls_dir: true, master: true, retry, link })
+            super::next(&recording, &Facts { mp4: Some(&mp4), hls_dir: true, master: true, retry, link, now: NOW })
         };
         assert_eq!((published(None), published(damage)), (Step::Remove, Step::Rest));
     }
@@ -160,7 +181,7 @@ mod tests {
         let next = |row, link, here: bool, retry| {
             let hls = Some(Hls { of: Some(mp4.print) });
             let recording = recording(|r| (r.row, r.hls) = (Some(row), hls));
-            next(&recording, &Facts { mp4: here.then_some(&mp4), hls_dir: true, master: false, retry, link })
+            next(&recording, &Facts { mp4: here.then_some(&mp4), hls_dir: true, master: false, retry, link, now: NOW })
         };
         for (row, link, other) in
             [(PUBLISHED, Link::Playlist, Link::Page), (Row::published(Link::Page), Link::Page, Link::Playlist)]
@@ -224,5 +245,46 @@ mod tests {
         assert_eq!(step(|r| r.hls = hls(), true, true, false), Step::Publish, "HLS made, row silent");
         assert_eq!(step(|r| (r.hls, r.row) = (hls(), Some(PUBLISHED)), true, true, false), Step::Remove);
         assert_eq!(step(|r| (r.hls, r.row) = (Some(Hls { of: None }), Some(PUBLISHED)), true, true, false), Step::Rest);
+    }
+
+    #[test]
+    fn trouble_of_the_machine_holds_ffmpeg_and_trouble_of_notion_holds_the_row() {
+        let hold = |minutes| {
+            let until = NOW + time::Duration::minutes(minutes);
+            Some(Hold { tries: 3, since: NOW, until, why: "away".into() })
+        };
+        let no_row: Edit = |r| (r.page_id, r.row) = (None, None);
+        let made: Edit = |r| r.hls = Some(Hls { of: Some(mp4().print) });
+        let given_up: Edit = |r| r.given_up = true;
+        let published: Edit = |r| (r.hls, r.row) = (Some(Hls { of: Some(mp4().print) }), Some(PUBLISHED));
+        // (state, HLS there, the step, held by the machine, held by Notion)
+        let cases: [(&str, Edit, bool, Step, bool, bool); 6] = [
+            ("to be encoded", |_| (), false, Step::Encode, true, false),
+            ("to be compared", |_| (), true, Step::Inherit, true, false),
+            ("without a row", no_row, false, Step::MakeRow(Status::Recorded), false, true),
+            ("to be published", made, true, Step::Publish, false, true),
+            ("to be told an error", given_up, false, Step::TellError, false, true),
+            ("to be removed", published, true, Step::Remove, false, false),
+        ];
+        for (name, edit, hls, wanted, by_host, by_remote) in cases {
+            for (which, holds) in [("host", by_host), ("remote", by_remote)] {
+                let next = |minutes, named| {
+                    let troubled = |r: &mut Recording| {
+                        edit(r);
+                        *(if which == "host" { &mut r.host } else { &mut r.remote }) = hold(minutes);
+                    };
+                    step(troubled, true, hls, named)
+                };
+                assert_eq!(next(5, false), if holds { Step::Rest } else { wanted }, "{name}, {which}");
+                assert_eq!(next(0, false), wanted, "{name}, {which}: its time has come");
+                let named = if wanted == Step::TellError { Step::Encode } else { wanted };
+                assert_eq!(next(5, true), named, "{name}, {which}: named");
+            }
+        }
+        let waits = |r: &mut Recording| {
+            owe(r, Row::mp4(Status::Recorded));
+            r.host = hold(5);
+        };
+        assert_eq!(step(waits, true, false, false), Step::TellWebhooks, "webhooks wait for no machine");
     }
 }

@@ -172,8 +172,16 @@ impl Publisher<'_> {
         let url = self.url(entry);
         let date = entry.recording().source.map(|source| source.date()).unwrap_or_default();
         let (name, title) = (entry.room.name(), title(self.config, entry.room));
-        let row =
-            notion::Row { title: &title, date: &date, url: &url.full(), room: &name, status, provider: Provider::Mp4 };
+        let error = entry.recording().error.clone().filter(|_| status == Status::Error);
+        let row = notion::Row {
+            title: &title,
+            date: &date,
+            url: &url.full(),
+            room: &name,
+            status,
+            provider: Provider::Mp4,
+            error: error.as_deref(),
+        };
         let create = Create { sent: OffsetDateTime::now_utc(), url: url.bare().to_owned(), refused: false };
         entry.change(|recording| recording.create = Some(create.clone())).map_err(Trouble::Disk)?;
         self.client.create(&row).or_else(|error| {
@@ -252,9 +260,17 @@ impl Publisher<'_> {
         // Nobody should take half a meeting for all of it.
         let title = (row.provider == Provider::Hls && entry.recording().damage.is_some())
             .then(|| format!("{} (damaged)", title(self.config, entry.room)));
-        let change = Change { title: title.as_deref(), url: &url.full(), provider: row.provider, status: row.status };
+        let recording = entry.recording();
+        let error = match (row.status, recording.row.map(|row| row.status)) {
+            (Status::Error, _) => recording.error.as_deref(),
+            // What is there may be a person's own words, unless we have put it there.
+            (_, Some(Status::Error)) => Some(""),
+            _ => None,
+        };
+        let (provider, status) = (row.provider, row.status);
+        let change = Change { title: title.as_deref(), url: &url.full(), provider, status, error };
         self.client.update(&page, &change)?;
-        entry.change(|recording| recording.row = Some(row)).map_err(Trouble::Disk)
+        entry.change(|recording| (recording.row, recording.remote) = (Some(row), None)).map_err(Trouble::Disk)
     }
 }
 
@@ -272,7 +288,10 @@ fn settle(entry: &mut Entry<'_>, page: PageId, row: Option<Row>) -> Result<(), T
         _ => Ok(()),
     };
     entry
-        .change(|recording| (recording.page_id, recording.row, recording.create) = (Some(page), row, None))
+        .change(|recording| {
+            (recording.page_id, recording.row, recording.create) = (Some(page), row, None);
+            recording.remote = None;
+        })
         .and(noted)
         .map_err(Trouble::Disk)
 }

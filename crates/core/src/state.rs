@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use crate::access;
 use crate::durable;
+use crate::hold::Hold;
 use crate::link::Link;
 use crate::notion::{PageId, Provider, Status};
 use crate::recording::{Fingerprint, Mp4, Room, STATE};
@@ -25,12 +26,6 @@ const VERSION: u32 = 1;
 
 /// The largest state file, in bytes: thousands of recordings in one directory.
 const LARGEST: u64 = 16 << 20;
-
-/// How often a recording that cannot be turned into HLS is tried before it is left alone.
-pub const MOST_FAILURES: u32 = 3;
-
-/// The same for tries that something else than the MP4 seems to have ended, again and again.
-pub const MOST_INTERRUPTIONS: u32 = 10;
 
 /// A directory's state. Fields that this version does not know survive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,9 +109,12 @@ pub struct Recording {
     /// Runs that failed to make its HLS since the MP4 last changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
-    /// Runs that something else seems to have ended: ffmpeg was killed, its disk could not be read.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub interruptions: u32,
+    /// The machine has kept its HLS from being made: ffmpeg was killed, the disk was full or could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Hold>,
+    /// Notion was away when its row was to be made or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Hold>,
     /// What went wrong last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -321,7 +319,8 @@ impl Recording {
             salvaged: false,
             removed: None,
             failures: 0,
-            interruptions: 0,
+            host: None,
+            remote: None,
             error: None,
             given_up: false,
             row_gone: false,
@@ -355,8 +354,17 @@ impl Recording {
 
     /// Forgets what went wrong before.
     pub fn starts_anew(&mut self) {
-        (self.failures, self.interruptions, self.error, self.given_up) = (0, 0, None, false);
-        (self.damage, self.salvaged) = (None, false);
+        (self.failures, self.error, self.given_up) = (0, None, false);
+        (self.damage, self.salvaged, self.host) = (None, false, None);
+    }
+
+    /// A person wants it to be tried again. What is published of a damaged one stays known as that, for its MP4 is kept.
+    pub fn retried(&mut self) {
+        if self.hls.is_none() {
+            self.starts_anew();
+        }
+        (self.error, self.given_up, self.row_gone) = (None, false, false);
+        (self.host, self.remote) = (None, None);
     }
 
     /// The name of its HLS directory.

@@ -25,6 +25,10 @@ pub(crate) struct Cli {
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 
+    /// Forget what went wrong before with these directories, and take them up again
+    #[arg(long, requires = "dirs")]
+    pub(crate) retry: bool,
+
     /// The renditions of this run.
     #[arg(long, value_name = "PROFILE", help = PROFILE_HELP)]
     pub(crate) profile: Option<Profile>,

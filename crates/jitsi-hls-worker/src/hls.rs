@@ -27,7 +27,7 @@ use crate::master::{self, Variant};
 use crate::progress::Progress;
 use crate::recipe::{self, How, Recipe};
 use crate::resume::{self, Checkpoints, Earlier};
-use crate::run::{self, Interrupted, Shift, Watch};
+use crate::run::{self, Shift, Watch};
 use crate::verify;
 use rec_core::hls::{Whole, read, whole};
 use rec_core::playlist::{Media, Segment};
@@ -43,6 +43,8 @@ pub(crate) enum Failure {
     Host(String),
     /// The MP4 is not the file that it was when the work began.
     Changed,
+    /// This ffmpeg lacks, as it says, what each recording needs.
+    Configuration(String),
     /// We were asked to stop.
     Stopped,
     /// The window has closed, as this says.
@@ -233,6 +235,8 @@ impl Job<'_> {
             Err(no_space(&tmp))
         } else if ended.was_killed() || ended.host_trouble().is_some() {
             Err(Failure::Interrupted(ended.reason()))
+        } else if let Some(lacks) = ended.lacks() {
+            Err(Failure::Configuration(lacks.to_owned()))
         } else if ended.is_clean() {
             Ok(None)
         } else if self.settings.accept_damaged && ended.is_success() {
@@ -314,7 +318,7 @@ impl Job<'_> {
     fn input(&self, error: &anyhow::Error) -> Failure {
         match self.stop.load(Ordering::Relaxed) {
             true => Failure::Stopped,
-            false if error.is::<Interrupted>() => Failure::Interrupted(format!("{error:#}")),
+            false if run::is_elsewhere(error) => Failure::Interrupted(format!("{error:#}")),
             // A full disk.
             false if Exit::from(error) == Exit::Later => Failure::Host(format!("{error:#}")),
             false => Failure::Input(format!("{error:#}")),

@@ -2,6 +2,7 @@
 
 mod about;
 mod alike;
+mod away;
 mod cli;
 mod extras;
 mod ffmpeg;

@@ -16,6 +16,7 @@ use rec_core::log::{Log, say};
 use rec_core::notion::Client;
 use rec_core::recording::Room;
 
+use crate::away::Away;
 use crate::cli::Cli;
 use crate::hours::Hours;
 use crate::progress::Progress;
@@ -93,6 +94,8 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
         stop: &stop,
         dry_run: cli.dry_run,
         named,
+        retry: cli.retry,
+        away: Away::default(),
         hours,
         progress,
         disk: Disk::new(config.hls.min_free),
@@ -153,6 +156,12 @@ fn pass(worker: &Worker<'_>, rooms: &[Room]) -> Result<Exit> {
         return Ok(turns.stopped());
     }
     worker.log.warnings(&worker.client.warnings());
+    if worker.away.spared() > 0 {
+        worker.log.error(&format!(
+            "Notion is away: {} more requests were not even tried; a later run makes up for them",
+            worker.away.spared()
+        ));
+    }
     let dry = "Dry run complete, nothing was changed.";
     worker.log.line(if worker.dry_run { dry } else { "Worker run complete." });
     Ok(turns.exit())

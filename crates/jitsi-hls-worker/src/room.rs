@@ -20,14 +20,15 @@ use rec_core::notion::Client;
 use rec_core::recording::{LOCK, Mp4, Room};
 use rec_core::row::Publisher;
 use rec_core::state::{Entry, Recording, State};
-use rec_core::text::shown;
+use rec_core::text::{shown, word};
 use rec_hooks::Outbox;
 
+use crate::away::Away;
 use crate::hours::Hours;
 use crate::progress::Progress;
 use crate::queue::Waiting;
 use crate::reserve::Disk;
-use crate::steps::{End, Turn};
+use crate::steps::{End, Turn, tried_again};
 use crate::{hls, jobs, resume};
 use rec_core::glance::{self, Glance, Look, Unfinalized};
 use rec_core::plan::{self, Step};
@@ -57,7 +58,11 @@ pub(crate) struct Worker<'a> {
     pub(crate) at_once: usize,
     /// How many rooms are being worked on or waiting for it.
     pub(crate) left: AtomicUsize,
-    /// Notion has shown that no room can succeed.
+    /// Their failures are forgotten.
+    pub(crate) retry: bool,
+    /// Whether Notion is worth asking.
+    pub(crate) away: Away,
+    /// Notion, or ffmpeg, has shown that no room can succeed.
     pub(crate) misconfigured: AtomicBool,
 }
 
@@ -130,6 +135,9 @@ impl Worker<'_> {
         };
         room.sweep();
         sweep(room, resume::is_begun)?;
+        if self.retry {
+            self.forget(room)?;
+        }
         let end = self.locked(room, &lock)?;
         if matches!(end, End::Exit(Exit::Done)) && self.closed().is_none() {
             // Begun for an MP4 that has gone, say.
@@ -138,15 +146,32 @@ impl Worker<'_> {
         Ok(end)
     }
 
+    /// Forgets what went wrong with a room's recordings, as a person wants.
+    fn forget(&self, room: &Room) -> Result<()> {
+        let glance = Glance::at(room, self.config)?;
+        let mut state = self.load(room, &glance)?;
+        let before = state.clone();
+        state.recordings.iter_mut().for_each(Recording::retried);
+        state.save_over(&before, room)
+    }
+
     /// Why nothing is done for a room: said where a person named it, and of what was given up to those who want to know more.
     fn tell_idle(&self, room: &Room, glance: &Glance, state: Option<&State>) {
         let id = room.id();
         let recordings = state.map(|state| &state.recordings[..]).unwrap_or_default();
         for recording in recordings.iter().filter(|recording| recording.given_up || recording.row_gone) {
             let why = recording.error.as_deref().unwrap_or("its row is gone from Notion");
-            let dir = shown(&room.dir);
+            let dir = word(&shown(&room.dir));
             let file = recording.shown();
-            self.log.detail(&format!("Skip room={id} mp4={file}: {why}; jitsi-hls-worker {dir} tries it again"));
+            self.log
+                .detail(&format!("Skip room={id} mp4={file}: {why}; jitsi-hls-worker --retry {dir} tries it again"));
+        }
+        for recording in recordings {
+            let facts = glance.facts(room, recording, self.named);
+            if let Some(hold) = plan::held(recording, plan::wanted(recording, &facts), &facts) {
+                let (file, why, when) = (recording.shown(), &hold.why, tried_again(hold));
+                self.log.detail(&format!("Skip room={id} mp4={file}: {why}; {when}"));
+            }
         }
         if self.named {
             let published = !recordings.is_empty() && recordings.iter().all(Recording::is_published);

@@ -67,17 +67,26 @@ pub(crate) struct Ended {
     pub(crate) error_count: usize,
 }
 
-/// A child that did not get to its end, for reasons that are not in the file which it was given.
+/// A child that did not get to its end, for reasons that need not be in the file which it was given.
 #[derive(Debug)]
-pub(crate) struct Interrupted(String);
+pub(crate) struct Interrupted {
+    why: String,
+    /// We ended it, for it took too long: that may be the file's fault after all.
+    pub(crate) too_slow: bool,
+}
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
 impl std::error::Error for Interrupted {}
+
+/// Whether an error says that something else than the file was the cause.
+pub(crate) fn is_elsewhere(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Interrupted>().is_some_and(|interrupted| !interrupted.too_slow)
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum How {
@@ -123,9 +132,23 @@ impl Ended {
 
     /// The same, if it tells something of the file that it was given: not where somebody killed it, or the machine failed it.
     pub(crate) fn of_the_file(self) -> std::result::Result<Self, Interrupted> {
-        let by_us = matches!(self.how, How::Stalled | How::TooLong(_) | How::Closed(_));
-        let elsewhere = by_us || self.was_killed() || self.host_trouble().is_some();
-        if elsewhere { Err(Interrupted(self.reason())) } else { Ok(self) }
+        let too_slow = matches!(self.how, How::Stalled | How::TooLong(_));
+        let elsewhere =
+            too_slow || matches!(self.how, How::Closed(_)) || self.was_killed() || self.host_trouble().is_some();
+        if elsewhere { Err(Interrupted { why: self.reason(), too_slow }) } else { Ok(self) }
+    }
+
+    /// What this ffmpeg has not, and each recording needs, in its words. Those about a file begin with the file's name.
+    pub(crate) fn lacks(&self) -> Option<&str> {
+        let lacking = ["Unknown encoder '", "No such filter: '", "Unrecognized option '"];
+        let said = |line: &'_ str| {
+            let plain = match line.strip_prefix('[') {
+                Some(prefixed) => prefixed.split_once("] ").map_or(line, |(_, said)| said),
+                None => line,
+            };
+            lacking.iter().any(|lacking| plain.starts_with(lacking))
+        };
+        self.errors.iter().map(String::as_str).find(|line| said(line))
     }
 
     /// Whether it says that the disk was full.
@@ -463,6 +486,26 @@ mod tests {
         assert!(!ended("kill -SEGV $$").was_killed() && !ended("exit 1").was_killed());
         assert_eq!(ended("echo 'in.mp4: Input/output error' >&2").host_trouble(), Some("Input/output error"));
         assert_eq!(ended("echo 'moov atom not found' >&2").host_trouble(), None);
+    }
+
+    #[test]
+    fn what_an_ffmpeg_lacks_is_told_from_the_name_of_a_file() {
+        let lacks = |said: &str| {
+            let mut echo = Command::new("sh");
+            echo.args(["-c", "echo \"$1\" >&2; exit 1", "sh", said]).stdin(Stdio::null());
+            let ended = run(&mut echo, &Watch::new(&AtomicBool::new(false), LONG), |_| true).unwrap();
+            ended.lacks().map(str::to_owned)
+        };
+        for said in
+            ["Unknown encoder 'libx264'", "[vost#0:0 @ 0x5581] Unknown encoder 'libx264'", "No such filter: 'scale'"]
+        {
+            assert!(lacks(said).is_some_and(|line| line.ends_with(said.rsplit("] ").next().unwrap())), "{said}");
+        }
+        for said in
+            ["file:Unknown encoder 'x'.mp4: Invalid data", "[in#0] file:[a] Unknown encoder 'x'.mp4: Invalid data"]
+        {
+            assert_eq!(lacks(said), None, "{said}");
+        }
     }
 
     #[test]

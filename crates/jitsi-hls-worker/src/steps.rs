@@ -9,14 +9,15 @@ use rec_core::adopt;
 use rec_core::deadline::age;
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::hold::Hold;
 use rec_core::lock::Lock;
-use rec_core::log::Log;
+use rec_core::log::{self, Log};
 use rec_core::mp4::{Damage, Shape};
 use rec_core::notion::Status;
 use rec_core::recording::{Fingerprint, Mp4};
 use rec_core::row;
-use rec_core::state::{Entry, Hls, MOST_FAILURES, MOST_INTERRUPTIONS, Moment, Row};
-use rec_core::text::shown;
+use rec_core::state::{Entry, Hls, Moment, Row};
+use rec_core::text::{shown, word};
 use rec_hooks::tell::try_to_settle;
 use time::OffsetDateTime;
 
@@ -24,7 +25,7 @@ use crate::hls::{self, Failure, Job};
 use crate::inherit::{self, Origin};
 use crate::reserve::{NoRoom, Reservation};
 use crate::room::{QUIET, Worker};
-use crate::run::Interrupted;
+use crate::run::is_elsewhere;
 use rec_core::hls::complete;
 use rec_core::plan::{ERROR, Step};
 
@@ -45,15 +46,6 @@ impl From<Exit> for End {
     fn from(exit: Exit) -> Self {
         Self::Exit(exit)
     }
-}
-
-/// What a failed try is put down to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// The MP4, or that ffmpeg cannot cope with it.
-    Input,
-    /// Something else, as far as one can tell.
-    Elsewhere,
 }
 
 /// How a step ended: the recording goes on to its next one, or it ends here for this run.
@@ -240,36 +232,48 @@ impl<'a> Turn<'a> {
                 self.log().line(&format!("Later {}: it has changed while it was encoded", self.shown()));
                 Exit::Later.into()
             }
-            Failure::Host(why) => {
-                self.log().error(&format!("ERROR: {}: {why}; the next run tries again", self.shown()));
-                Exit::Later.into()
+            Failure::Host(why) => self.host(&why),
+            Failure::Interrupted(why) => self.host(&format!("ffmpeg failed: {why}; mp4 kept")),
+            Failure::Configuration(why) => {
+                self.misconfigured(&format!(
+                    "ERROR: this ffmpeg cannot do it: {why}; install Debian's package ffmpeg, or mend PATH"
+                ));
+                End::Misconfigured
             }
-            Failure::Interrupted(why) => self.failed(&why, Cause::Elsewhere)?,
-            Failure::Input(why) => self.failed(&why, Cause::Input)?,
+            Failure::Input(why) => self.failed(&why)?,
         }))
     }
 
-    /// A try that failed: its row says so, and after the last one it is left alone. There are more of them where the MP4 does
-    /// not seem to be the cause.
-    fn failed(&mut self, why: &str, cause: Cause) -> Result<End> {
-        let (mut tries, mut most) = (0, 0);
-        let salvage = self.worker.config.hls.accept_damaged;
+    /// A try that the machine has ended, and not the MP4: it is tried again for ever, and ever more rarely.
+    fn host(&mut self, why: &str) -> End {
+        let hold = Hold::failed(self.entry.recording().host.as_ref(), why);
+        let when = tried_again(&hold);
+        self.log().error(&format!("ERROR: {}: {why}; {when}", self.shown()));
+        if let Err(error) = self.entry.change(|recording| recording.host = Some(hold)) {
+            // On a full disk, say: then each run tries.
+            self.log().detail(&format!("{error:#}"));
+        }
+        Exit::Later.into()
+    }
+
+    /// A try that failed for the MP4, or because ffmpeg cannot cope with it: its row says so, and after the last one it is left
+    /// alone.
+    fn failed(&mut self, why: &str) -> Result<End> {
+        let (salvage, most) = (self.worker.config.hls.accept_damaged, self.worker.config.hls.tries);
         self.entry.change(|recording| {
-            let count = match cause {
-                Cause::Input => &mut recording.failures,
-                Cause::Elsewhere => &mut recording.interruptions,
-            };
-            *count += 1;
-            most = if cause == Cause::Input { MOST_FAILURES } else { MOST_INTERRUPTIONS };
-            tries = *count;
-            recording.given_up |= tries >= most;
+            recording.failures = recording.failures.saturating_add(1);
+            let last = recording.failures >= most;
+            recording.given_up |= last;
             // Of what was given up before that was allowed, each run makes another try, until it has failed often enough too.
-            recording.salvaged |= salvage && tries >= most;
+            recording.salvaged |= salvage && last;
             recording.error = Some(why.to_owned());
         })?;
-        let dir = shown(&self.entry.room.dir);
+        let tries = self.entry.recording().failures;
         let next = if self.entry.recording().given_up {
-            format!("given up after try {tries} until the file changes, or somebody runs jitsi-hls-worker {dir}")
+            let dir = word(&shown(&self.entry.room.dir));
+            format!(
+                "given up after try {tries} until the file changes, or somebody runs jitsi-hls-worker --retry {dir}"
+            )
         } else {
             format!("try {tries} of {most}, the next run tries again")
         };
@@ -284,12 +288,9 @@ impl<'a> Turn<'a> {
         let (nice, stop) = (self.worker.config.hls.nice, self.worker.stop);
         let origin = match inherit::origin(self.entry.room, &dir, name.as_ref(), nice, stop) {
             Ok(origin) => origin,
-            Err(error) if error.is::<Interrupted>() => {
-                self.log().error(&format!("ERROR: {shown_entry}: {error:#}; the next run tries again"));
-                return Ok(Err(Exit::Later.into()));
-            }
+            Err(error) if is_elsewhere(&error) => return Ok(Err(self.host(&format!("{error:#}")))),
             // The MP4 itself cannot be read: it is that which failed.
-            Err(error) => return self.failed(&format!("{error:#}"), Cause::Input).map(Err),
+            Err(error) => return self.failed(&format!("{error:#}")).map(Err),
         };
         self.log().detail(&format!("{shown_entry}: the HLS in {dir} {origin}"));
         match origin {
@@ -375,6 +376,14 @@ impl<'a> Turn<'a> {
         }
         Ok(Ok(()))
     }
+}
+
+/// When a recording that waits is tried again.
+pub(crate) fn tried_again(hold: &Hold) -> String {
+    if hold.tries < 2 {
+        return "the next run tries again".to_owned();
+    }
+    format!("try {}, tried again after {}", hold.tries, log::stamp(hold.until))
 }
 
 fn fingerprint(path: &std::path::Path) -> Result<Fingerprint> {

@@ -1,17 +1,18 @@
 //! What a recording's row is told, and the scripts' lines for how that went.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rec_core::exit::Exit;
+use rec_core::hold::Hold;
 use rec_core::notion::{Kind, Status};
 use rec_core::row::{Made, Trouble, create_failed};
 use rec_core::state::{Moment, Row};
-use rec_core::text::shown;
+use rec_core::text::{shown, word};
 use rec_hooks::tell::{settle, tell};
 
-use crate::steps::{End, Stepped, Turn};
+use crate::steps::{End, Stepped, Turn, tried_again};
 use rec_core::plan::ERROR;
 
 /// How long the receivers of webhooks may take, once for each event.
@@ -31,24 +32,64 @@ impl Turn<'_> {
             }
         }
         self.webhooks(if status == Status::Error { Moment::Failed } else { Moment::Recorded })?;
+        if self.is_spared() {
+            return Ok(Err(Exit::Later.into()));
+        }
         match self.worker.publisher().ensure(&mut self.entry, status, &self.worker.deadline()) {
             Ok(made) => {
+                self.worker.away.answered();
                 let made = if made == Made::Found { "found again" } else { "created" };
                 let page = self.entry.recording().page_id.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.log().line(&format!("OK: notion page {made} id={page} {}", self.entry.shown()));
                 Ok(ended)
             }
             Err(trouble) => {
-                self.tell(&trouble, &create_failed(&self.entry, &trouble));
+                self.hold(&trouble);
+                let next = self.entry.recording().remote.as_ref().map(tried_again);
+                let line = create_failed(&self.entry, &trouble);
+                self.tell(&trouble, &next.map_or(line.clone(), |next| format!("{line}; {next}")));
                 Ok(Err(end_of(&trouble)))
             }
         }
     }
 
+    /// Whether Notion, which was away for others just now, is not asked for this one.
+    fn is_spared(&self) -> bool {
+        let spared = self.worker.away.spares(Instant::now());
+        if spared {
+            self.log().detail(&format!("Later {}: Notion is away", self.entry.shown()));
+        }
+        spared
+    }
+
+    /// Remembers that Notion was away, and when it is asked again.
+    fn hold(&mut self, trouble: &Trouble) {
+        let Trouble::Notion(error) = trouble else { return };
+        match error.kind {
+            Kind::Away | Kind::Unanswered | Kind::Failed5xx => self.worker.away.was_away(Instant::now()),
+            // It has an answer, though no good one for this recording.
+            Kind::Rejected => self.worker.away.answered(),
+            Kind::Config | Kind::Page | Kind::Stopped => return,
+        }
+        let hold = Hold::failed(self.entry.recording().remote.as_ref(), &error.to_string());
+        if let Err(error) = self.entry.change(|recording| recording.remote = Some(hold)) {
+            self.log().detail(&format!("{error:#}"));
+        }
+    }
+
+    /// Says once for all rooms that no recording can succeed.
+    pub(crate) fn misconfigured(&self, line: &str) {
+        if self.worker.misconfigured.swap(true, Ordering::Relaxed) {
+            self.log().detail(line);
+        } else {
+            self.log().error(line);
+        }
+    }
+
     /// Trouble with a row. What a wrong configuration makes fail, it makes fail in each room: that is said once.
     fn tell(&self, trouble: &Trouble, line: &str) {
-        if is_misconfigured(trouble) && self.worker.misconfigured.swap(true, Ordering::Relaxed) {
-            self.log().detail(line);
+        if is_misconfigured(trouble) {
+            self.misconfigured(line);
         } else {
             self.log().error(line);
         }
@@ -101,18 +142,25 @@ impl Turn<'_> {
 
     /// One change of the row. A row that a person has taken away is left alone from then on.
     pub(crate) fn update(&mut self, row: Row) -> Stepped {
+        if self.entry.recording().row != Some(row) && self.is_spared() {
+            return Err(Exit::Later.into());
+        }
         let back = self.entry.recording().row_gone;
         let updated = match self.worker.publisher().update(&mut self.entry, row) {
             Ok(()) if back => self.entry.change(|recording| recording.row_gone = false).map_err(Trouble::Disk),
             updated => updated,
         };
-        let Err(trouble) = updated else { return Ok(()) };
+        let Err(trouble) = updated else {
+            self.worker.away.answered();
+            return Ok(());
+        };
         let id = self.entry.room.id();
         self.tell(&trouble, &format!("ERROR: Notion update failed: {trouble} room={id}"));
+        self.hold(&trouble);
         if matches!(&trouble, Trouble::Notion(error) if error.kind == Kind::Page) {
-            let dir = shown(&self.entry.room.dir);
+            let dir = word(&shown(&self.entry.room.dir));
             self.log().error(&format!(
-                "ERROR: room={id} is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker {dir}"
+                "ERROR: room={id} is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker --retry {dir}"
             ));
             if let Err(error) = self.entry.change(|recording| recording.row_gone = true) {
                 self.log().error(&format!("ERROR: {error:#}"));

@@ -31,7 +31,7 @@ pub(crate) fn patch(cli: &Cli) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let client = Client::new((&config.notion).into(), Deadline::within(BUDGET));
-    let change = Change { title: None, url, provider: cli.provider, status: cli.status };
+    let change = Change { title: None, url, provider: cli.provider, status: cli.status, error: None };
     match client.update(&page, &change) {
         Ok(()) => {
             log.warnings(&client.warnings());

@@ -36,6 +36,8 @@ pub struct Hls {
     pub nice: u32,
     /// An encode may take this many times the recording's length.
     pub time_factor: u32,
+    /// How often a recording that cannot be turned into HLS is tried before it is left alone.
+    pub tries: u32,
 }
 
 /// What is made beside the renditions.
@@ -121,6 +123,7 @@ impl Hls {
             min_free: take.parsed("HLS_MIN_FREE", |text| amount(text, 1024)),
             nice: take.parsed("HLS_NICE", |text| between(text, "steps", 0, 19)),
             time_factor: take.parsed("HLS_TIME_FACTOR", |text| between(text, "recording lengths", 1, 1000)),
+            tries: take.parsed("HLS_TRIES", |text| between(text, "tries", 1, 1000)),
         }
     }
 }

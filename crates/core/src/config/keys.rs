@@ -71,6 +71,7 @@ pub const KEYS: &[Key] = &[
     optional("HLS_MIN_FREE", Some("1G"), "bytes that stay free on the recordings' disk"),
     optional("HLS_NICE", Some("0"), "the niceness of ffmpeg, 0 to 19"),
     optional("HLS_TIME_FACTOR", Some("20"), "an encode may take this many times the recording's length"),
+    optional("HLS_TRIES", Some("3"), "how often a recording that cannot be turned into HLS is tried"),
     optional("WEBHOOKS", None, "the names of the webhooks' destinations; NAME stands for one of them below"),
     optional("WEBHOOK_NAME_PROFILE", None, "the form of its messages: reflector, optilearn or standard"),
     optional("WEBHOOK_NAME_URL", None, "where it gets its messages"),

@@ -207,6 +207,8 @@ pub struct Row<'a> {
     pub status: Status,
     /// The column Provider.
     pub provider: Provider,
+    /// The column Error, where there is a reason to tell; cut as the title is.
+    pub error: Option<&'a str>,
 }
 
 /// What becomes of a row; its other columns stay as they are.
@@ -220,6 +222,8 @@ pub struct Change<'a> {
     pub provider: Provider,
     /// The column Status.
     pub status: Status,
+    /// The column Error, where it is to be another; "" empties it.
+    pub error: Option<&'a str>,
 }
 
 /// A page that Notion has.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{DATE, NAME, PROVIDER, ROOM, STATUS, Schema, Takes, URL};
+use super::schema::{DATE, ERROR, NAME, PROVIDER, ROOM, STATUS, Schema, Takes, URL};
 use super::{Change, Row};
 
 /// Notion's limit for a text and for a URL, in the unit that counts the most of them: UTF-16.
@@ -17,6 +17,9 @@ pub(super) fn create(row: &Row<'_>, parent: &Value, schema: &Schema) -> Value {
     put(&mut columns, ROOM, schema.room, row.room);
     put(&mut columns, STATUS, schema.status, row.status.as_str());
     put(&mut columns, PROVIDER, schema.provider, row.provider.as_str());
+    if let Some(error) = row.error {
+        put(&mut columns, ERROR, schema.error, error);
+    }
     json!({"parent": parent, "properties": columns})
 }
 
@@ -29,6 +32,9 @@ pub(super) fn update(change: &Change<'_>, schema: &Schema) -> Value {
     columns.insert(URL.into(), json!({"url": change.url}));
     put(&mut columns, PROVIDER, schema.provider, change.provider.as_str());
     put(&mut columns, STATUS, schema.status, change.status.as_str());
+    if let Some(error) = change.error {
+        put(&mut columns, ERROR, schema.error, error);
+    }
     json!({"properties": columns})
 }
 
@@ -65,6 +71,9 @@ fn put(columns: &mut Map<String, Value>, name: &str, takes: Option<Takes>, value
 }
 
 fn text(content: &str) -> Value {
+    if content.is_empty() {
+        return json!([]);
+    }
     json!([{"text": {"content": cut(content)}}])
 }
 
@@ -90,11 +99,12 @@ mod tests {
         room: "daily-standup",
         status: Status::Recorded,
         provider: Provider::Mp4,
+        error: None,
     };
 
     fn full() -> Schema {
         let (room, select) = (Some(Takes::Text), Some(Takes::Select));
-        Schema { room, status: select, provider: select, warnings: vec![] }
+        Schema { room, status: select, provider: select, error: room, warnings: vec![] }
     }
 
     #[test]
@@ -115,6 +125,7 @@ mod tests {
             url: "https://rec.example.org/x",
             provider: Provider::Hls,
             status: Status::Published,
+            error: None,
         };
         let scripts = concat!(
             r#"{"properties":{"Recording URL":{"url":"https://rec.example.org/x"},"#,
@@ -133,6 +144,16 @@ mod tests {
         let body = create(&ROW, &json!({}), &Schema { status, provider, ..Schema::default() });
         assert_eq!(body["properties"]["Status"], json!({"status": {"name": "recorded"}}));
         assert_eq!(body["properties"]["Provider"], json!({"rich_text": [{"text": {"content": "mp4"}}]}));
+    }
+
+    #[test]
+    fn the_reason_of_an_error_is_written_and_taken_away_again_where_there_is_a_column_for_it() {
+        let with =
+            |error, schema: &Schema| create(&Row { error, ..ROW }, &json!({}), schema)["properties"]["Error"].clone();
+        assert_eq!(with(Some("cut"), &full()), json!({"rich_text": [{"text": {"content": "cut"}}]}));
+        assert_eq!(with(Some(""), &full()), json!({"rich_text": []}));
+        assert_eq!(with(None, &full()), Value::Null);
+        assert_eq!(with(Some("cut"), &Schema::default()), Value::Null);
     }
 
     #[test]

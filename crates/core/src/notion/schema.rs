@@ -7,10 +7,11 @@ use super::{Error, Kind, Provider, Status};
 /// The columns that a row cannot do without, and their types. The scripts' names.
 const REQUIRED: [(&str, &str); 3] = [(NAME, "title"), (DATE, "date"), (URL, "url")];
 /// Those that it can do without, and how they can be written.
-const OPTIONAL: [(&str, &[Takes]); 3] = [
+const OPTIONAL: [(&str, &[Takes]); 4] = [
     (ROOM, &[Takes::Text]),
     (STATUS, &[Takes::Select, Takes::Status, Takes::Text]),
     (PROVIDER, &[Takes::Select, Takes::Status, Takes::Text]),
+    (ERROR, &[Takes::Text]),
 ];
 pub(super) const NAME: &str = "Name";
 pub(super) const DATE: &str = "Date";
@@ -18,6 +19,7 @@ pub(super) const URL: &str = "Recording URL";
 pub(super) const ROOM: &str = "Room";
 pub(super) const STATUS: &str = "Status";
 pub(super) const PROVIDER: &str = "Provider";
+pub(super) const ERROR: &str = "Error";
 
 /// How a column takes one short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(super) struct Schema {
     pub room: Option<Takes>,
     pub status: Option<Takes>,
     pub provider: Option<Takes>,
+    pub error: Option<Takes>,
     /// Columns that are left out although the admin may expect them, one line each.
     pub warnings: Vec<String>,
 }
@@ -51,12 +54,14 @@ impl Schema {
         let mut problems: Vec<_> =
             REQUIRED.iter().filter_map(|&(name, wanted)| required(columns, name, wanted)).collect();
         let mut schema = Self::default();
-        [schema.room, schema.status, schema.provider] =
+        [schema.room, schema.status, schema.provider, schema.error] =
             OPTIONAL.map(|(name, can)| match optional(columns, name, can) {
                 Ok(takes) => {
                     problems.extend(takes.and_then(|takes| lacks_options(columns, name, takes)));
                     takes
                 }
+                // A team may have a column of its own by that name.
+                Err(_) if name == ERROR => None,
                 Err(warning) => {
                     schema.warnings.push(warning);
                     None
@@ -133,6 +138,7 @@ pub(super) fn definition() -> Value {
         ROOM: {"rich_text": {}},
         STATUS: select(&Status::ALL.map(Status::as_str)),
         PROVIDER: select(&Provider::ALL.map(Provider::as_str)),
+        ERROR: {"rich_text": {}},
     })
 }
 
@@ -253,6 +259,16 @@ mod tests {
                 "column provider in Notion is left out: rename it to Provider"
             ]
         );
+    }
+
+    #[test]
+    fn a_column_error_that_is_not_ours_is_left_alone_without_a_word() {
+        for columns in [[("Error", "checkbox")], [("error", "rich_text")]] {
+            let schema = read(&[NEEDED.as_slice(), &columns].concat()).unwrap();
+            assert_eq!((schema.error, schema.warnings), (None, vec![]), "{columns:?}");
+        }
+        let schema = read(&[NEEDED.as_slice(), &[("Error", "rich_text")]].concat()).unwrap();
+        assert_eq!(schema.error, Some(Takes::Text));
     }
 
     #[test]

@@ -20,12 +20,14 @@ pub(crate) const ROW: Row<'static> = Row {
     room: "daily-standup",
     status: Status::Recorded,
     provider: Provider::Mp4,
+    error: None,
 };
 pub(crate) const CHANGE: Change<'static> = Change {
     title: None,
     url: "https://rec.example.org/v0/master.m3u8",
     provider: Provider::Hls,
     status: Status::Published,
+    error: None,
 };
 
 /// What the server does with one request.

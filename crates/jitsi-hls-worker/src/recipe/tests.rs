@@ -18,6 +18,7 @@ pub(crate) fn settings(profile: Profile) -> Hls {
         min_free: 0,
         nice: 0,
         time_factor: 20,
+        tries: 3,
     }
 }
 
