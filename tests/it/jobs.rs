@@ -122,7 +122,7 @@ fn an_ffmpeg_that_is_killed_costs_the_one_beside_it_nothing() {
     let worker = start(&mut unhurried(&bench, "2"));
     wait_for("two ffmpegs", || ffmpeg_of(&killed).is_some() && ffmpeg_of(&other).is_some());
     signal(ffmpeg_of(&killed).unwrap(), "KILL");
-    let out = worker.end().exits(1);
+    let out = worker.end().exits(75);
     assert!(out.stderr.contains("ERROR: ffmpeg failed room=killed "), "{}", out.stderr);
     assert!(!out.stderr.contains("room=other mp4=meeting.mp4: "), "{}", out.stderr);
     assert_published(&other);

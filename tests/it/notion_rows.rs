@@ -36,7 +36,7 @@ fn a_row_that_a_person_archived_leaves_its_recording_alone_until_it_is_restored_
 
         let out = bench.worker().exits(1);
         let told = format!(
-            "ERROR: room=daily is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker {}",
+            "ERROR: room=daily is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker --retry '{}'",
             room.display()
         );
         assert!(out.messages().contains(&told), "{}", out.stderr);

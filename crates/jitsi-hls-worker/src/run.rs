@@ -170,7 +170,11 @@ impl Ended {
 
     /// Whether somebody killed it: an admin, or the kernel for want of memory. A crash of its own is none of that.
     pub(crate) fn was_killed(&self) -> bool {
-        matches!(self.how, How::Exited(status) if matches!(status.signal(), Some(SIGHUP | SIGINT | SIGKILL | SIGTERM)))
+        // ffmpeg closes its files when it gets one of the softer ones, and exits with 255.
+        let by_signal = |status: ExitStatus| {
+            matches!(status.signal(), Some(SIGHUP | SIGINT | SIGKILL | SIGTERM)) || status.code() == Some(255)
+        };
+        matches!(self.how, How::Exited(status) if by_signal(status))
     }
 }
 
@@ -483,6 +487,7 @@ mod tests {
     fn a_killed_child_is_told_from_one_that_failed() {
         let ended = |script| run(&mut sh(script), &Watch::new(&AtomicBool::new(false), LONG), |_| true).unwrap();
         assert!(ended("kill -KILL $$").was_killed() && ended("kill -TERM $$").was_killed());
+        assert!(ended("exit 255").was_killed());
         assert!(!ended("kill -SEGV $$").was_killed() && !ended("exit 1").was_killed());
         assert_eq!(ended("echo 'in.mp4: Input/output error' >&2").host_trouble(), Some("Input/output error"));
         assert_eq!(ended("echo 'moov atom not found' >&2").host_trouble(), None);

@@ -232,8 +232,8 @@ impl<'a> Turn<'a> {
                 self.log().line(&format!("Later {}: it has changed while it was encoded", self.shown()));
                 Exit::Later.into()
             }
-            Failure::Host(why) => self.host(&why),
-            Failure::Interrupted(why) => self.host(&format!("ffmpeg failed: {why}; mp4 kept")),
+            Failure::Host(why) => self.host("ERROR:", &why),
+            Failure::Interrupted(why) => self.host("ERROR: ffmpeg failed", &format!("{why}; mp4 kept")),
             Failure::Configuration(why) => {
                 self.misconfigured(&format!(
                     "ERROR: this ffmpeg cannot do it: {why}; install Debian's package ffmpeg, or mend PATH"
@@ -245,10 +245,10 @@ impl<'a> Turn<'a> {
     }
 
     /// A try that the machine has ended, and not the MP4: it is tried again for ever, and ever more rarely.
-    fn host(&mut self, why: &str) -> End {
+    fn host(&mut self, failed: &str, why: &str) -> End {
         let hold = Hold::failed(self.entry.recording().host.as_ref(), why);
         let when = tried_again(&hold);
-        self.log().error(&format!("ERROR: {}: {why}; {when}", self.shown()));
+        self.log().error(&format!("{failed} {}: {why}; {when}", self.shown()));
         if let Err(error) = self.entry.change(|recording| recording.host = Some(hold)) {
             // On a full disk, say: then each run tries.
             self.log().detail(&format!("{error:#}"));
@@ -288,7 +288,7 @@ impl<'a> Turn<'a> {
         let (nice, stop) = (self.worker.config.hls.nice, self.worker.stop);
         let origin = match inherit::origin(self.entry.room, &dir, name.as_ref(), nice, stop) {
             Ok(origin) => origin,
-            Err(error) if is_elsewhere(&error) => return Ok(Err(self.host(&format!("{error:#}")))),
+            Err(error) if is_elsewhere(&error) => return Ok(Err(self.host("ERROR:", &format!("{error:#}")))),
             // The MP4 itself cannot be read: it is that which failed.
             Err(error) => return self.failed(&format!("{error:#}")).map(Err),
         };

@@ -44,6 +44,7 @@ impl Turn<'_> {
                 Ok(ended)
             }
             Err(trouble) => {
+                self.note(&trouble);
                 self.hold(&trouble);
                 let next = self.entry.recording().remote.as_ref().map(tried_again);
                 let line = create_failed(&self.entry, &trouble);
@@ -62,18 +63,27 @@ impl Turn<'_> {
         spared
     }
 
-    /// Remembers that Notion was away, and when it is asked again.
+    /// Remembers that Notion did not do what the recording needs, and when it is asked again.
     fn hold(&mut self, trouble: &Trouble) {
         let Trouble::Notion(error) = trouble else { return };
-        match error.kind {
-            Kind::Away | Kind::Unanswered | Kind::Failed5xx => self.worker.away.was_away(Instant::now()),
-            // It has an answer, though no good one for this recording.
-            Kind::Rejected => self.worker.away.answered(),
-            Kind::Config | Kind::Page | Kind::Stopped => return,
+        if !matches!(error.kind, Kind::Away | Kind::Unanswered | Kind::Failed5xx | Kind::Rejected) {
+            return;
         }
         let hold = Hold::failed(self.entry.recording().remote.as_ref(), &error.to_string());
         if let Err(error) = self.entry.change(|recording| recording.remote = Some(hold)) {
             self.log().detail(&format!("{error:#}"));
+        }
+    }
+
+    /// Takes note of whether Notion is there at all.
+    fn note(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Notion(error) => match error.kind {
+                Kind::Away | Kind::Unanswered | Kind::Failed5xx => self.worker.away.was_away(Instant::now()),
+                Kind::Rejected | Kind::Page => self.worker.away.answered(),
+                Kind::Config | Kind::Stopped => {}
+            },
+            Trouble::Unsettled(_) | Trouble::Disk(_) => {}
         }
     }
 
@@ -156,7 +166,11 @@ impl Turn<'_> {
         };
         let id = self.entry.room.id();
         self.tell(&trouble, &format!("ERROR: Notion update failed: {trouble} room={id}"));
-        self.hold(&trouble);
+        self.note(&trouble);
+        // Nothing waits for a row to say processing.
+        if row.status != Status::Processing {
+            self.hold(&trouble);
+        }
         if matches!(&trouble, Trouble::Notion(error) if error.kind == Kind::Page) {
             let dir = word(&shown(&self.entry.room.dir));
             self.log().error(&format!(

@@ -20,7 +20,7 @@ fn a_database_as_it_is_meant_to_be_is_found_column_by_column() {
     let checked = after(|_| {});
     assert_eq!(checked.bad(), [""; 0]);
     let columns: Vec<_> = checked.all("notion.columns").iter().map(|found| found.object.clone()).collect();
-    assert_eq!(columns, ["Name", "Date", "Recording URL", "Room", "Status", "Provider"]);
+    assert_eq!(columns, ["Name", "Date", "Recording URL", "Room", "Status", "Provider", "Error"]);
     checked.says(
         "ok",
         "notion.database",
