@@ -22,9 +22,9 @@ UNITS = jitsi-hls-worker.path jitsi-hls-worker.service jitsi-hls-worker.timer re
 EXAMPLES = cron.d/jitsi-hls-worker cron.d/rec-hook logrotate.d/jitsi-recording-pipeline $(UNITS:%=systemd/%) \
 	sysusers.d/jitsi-recording-pipeline.conf tmpfiles.d/jitsi-recording-pipeline.conf
 WATCH = $(notdir $(wildcard etc/watch/*))
-SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit tests/newcomer/systemctl etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
+SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit tests/newcomer/systemctl etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/fuzz/run.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks install uninstall deb dist newcomer clean
+.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks fuzz install uninstall deb dist newcomer clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
@@ -33,6 +33,7 @@ help:
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
 	@echo 'make soak-hooks     deliver webhooks through failures and sudden deaths (EVENTS=1000 KILLS=200 SEED=)'
+	@echo 'make fuzz           feed every reader of foreign bytes what a fuzzer comes up with (SECONDS=60 each, TARGETS=)'
 	@echo 'make newcomer       install the package as the README says, in a copy of this machine, and watch a recording'
 	@echo 'make all            build the tools for installation'
 	@echo 'make install        install them below $(PREFIX) (DESTDIR=, PREFIX=)'
@@ -84,6 +85,11 @@ soak-hooks:
 	@sh tests/needs.sh cargo
 	SOAK_EVENTS='$(EVENTS)' SOAK_KILLS='$(KILLS)' SOAK_SEED='$(SEED)' \
 		$(CARGO) test --quiet --locked -p pipeline-tests --test soak
+
+# SECONDS=60 for each reader, TARGETS='mp4 ts' leaves the others out. It wants a nightly compiler and cargo-fuzz.
+fuzz:
+	@sh tests/needs.sh cargo
+	@FUZZ_SECONDS='$(SECONDS)' sh tests/fuzz/run.sh $(TARGETS)
 
 # Set NOBUILD=1 to install what an earlier `make all` has built.
 install:

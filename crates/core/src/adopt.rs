@@ -56,13 +56,17 @@ pub fn read_id(dir: &Path) -> Result<Option<(NotionId, OffsetDateTime)>> {
     };
     let metadata = fs::metadata(&path);
     let time = metadata.map_or(OffsetDateTime::UNIX_EPOCH, |metadata| Fingerprint::of(&metadata).mtime);
-    let content = String::from_utf8_lossy(&bytes).replace(['\r', '\n'], "");
-    let id = match PageId::parse(&content) {
+    Ok(Some((id_in(&bytes), time)))
+}
+
+/// What the bytes of a `.notion_id` say.
+pub fn id_in(bytes: &[u8]) -> NotionId {
+    let content = String::from_utf8_lossy(bytes).replace(['\r', '\n'], "");
+    match PageId::parse(&content) {
         _ if content.trim().is_empty() => NotionId::Empty,
         Some(page) => NotionId::Page(page),
         None => NotionId::Garbage(content.chars().take(60).collect()),
-    };
-    Ok(Some((id, time)))
+    }
 }
 
 /// Writes `.notion_id`, with the scripts' own bytes, unless it says so already.

@@ -14,19 +14,32 @@ const LARGEST: u64 = 4 << 20;
 /// The room's name out of `dir/metadata.json`: the last path segment of `meeting_url`, percent-decoded. `None` where the file
 /// is missing, dirty or has no such thing; it is optional, and never a reason to stop.
 pub fn room(dir: &Path) -> Option<String> {
-    room_of(read(dir)?.get("meeting_url")?.as_str()?)
+    room_in(&read(dir)?)
+}
+
+/// The same out of the file's bytes.
+pub fn room_in(bytes: &[u8]) -> Option<String> {
+    room_of(parse(bytes)?.get("meeting_url")?.as_str()?)
 }
 
 /// What the caller of a recording named it by: the key `sessionId` at the top of `dir/metadata.json`, where Jibri puts the
 /// metadata that a start request brought along.
 pub fn session(dir: &Path) -> Option<String> {
-    let id = read(dir)?.get("sessionId")?.as_str()?.to_owned();
+    session_in(&read(dir)?)
+}
+
+/// The same out of the file's bytes.
+pub fn session_in(bytes: &[u8]) -> Option<String> {
+    let id = parse(bytes)?.get("sessionId")?.as_str()?.to_owned();
     (!id.is_empty()).then_some(id)
 }
 
-fn read(dir: &Path) -> Option<Value> {
-    let bytes = small::read(&dir.join("metadata.json"), LARGEST).ok()?;
-    serde_json::from_slice(&bytes).ok()
+fn read(dir: &Path) -> Option<Vec<u8>> {
+    small::read(&dir.join("metadata.json"), LARGEST).ok()
+}
+
+fn parse(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_slice(bytes).ok()
 }
 
 /// The last path segment of a meeting's URL, decoded. Query and fragment go: they can hold a JWT.

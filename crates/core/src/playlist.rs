@@ -83,7 +83,7 @@ impl Media {
                 let range = attribute(attributes, "BYTERANGE").and_then(|value| Bytes::parse(value, None));
                 media.map = Some(Part { uri, bytes: range });
             } else if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
-                media.target = value.parse().unwrap_or(0.0);
+                media.target = value.parse().ok().filter(|target: &f64| target.is_finite()).unwrap_or(0.0);
             } else if line == "#EXT-X-ENDLIST" {
                 media.ended = true;
             } else if !line.is_empty() && !line.starts_with('#') {
@@ -170,7 +170,19 @@ fn rate(bits: f64, seconds: f64) -> u64 {
 
 /// A quoted attribute of a tag's list (§4.2).
 fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
-    attributes.split(&format!("{name}=\"")).nth(1)?.split('"').next()
+    let mut rest = attributes;
+    loop {
+        let (key, value) = rest.split_once('=')?;
+        let (value, behind) = match value.strip_prefix('"') {
+            // A comma within quotes separates nothing.
+            Some(quoted) => quoted.split_once('"').map(|(value, behind)| (Some(value), behind))?,
+            None => (None, value),
+        };
+        if key.trim() == name {
+            return value;
+        }
+        rest = behind.split_once(',')?.1;
+    }
 }
 
 /// The URIs of the media playlists that a master playlist names: its variants, and its renditions of other kinds.
@@ -255,6 +267,15 @@ mod tests {
         assert_eq!(following.segments[1].part.bytes, Some(Bytes { length: 100, from: 1324 }));
         for none in ["x@0", "1@x", "-1@0", "18446744073709551615@1"] {
             assert!(Media::parse(&text.replace("100@1324", none)).is_err(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_found_by_its_whole_name_and_its_quotes() {
+        let list = "TYPE=AUDIO,X-URI=\"other\",NAME=\"a,URI=b\", URI=\"c.m3u8\",BYTERANGE=\"8@0\"";
+        assert_eq!((attribute(list, "URI"), attribute(list, "BYTERANGE")), (Some("c.m3u8"), Some("8@0")));
+        for none in ["", "URI", "URI=c.m3u8", "URI=\"c.m3u8", "A=\"URI=\"", "X=1,A=\"b"] {
+            assert_eq!(attribute(none, "URI"), None, "{none}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::str::FromStr;
 use std::{fmt, io};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -26,6 +26,9 @@ const VERSION: u32 = 1;
 
 /// The largest state file, in bytes: thousands of recordings in one directory.
 const LARGEST: u64 = 16 << 20;
+
+/// The largest number of an HLS directory: beyond what any directory holds, and far from where counting ends.
+const LAST_SLOT: u32 = 1_000_000;
 
 /// A directory's state. Fields that this version does not know survive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -266,6 +269,10 @@ impl State {
                 state.version
             );
         }
+        ensure!(
+            state.recordings.iter().all(|recording| recording.slot <= LAST_SLOT),
+            "it has a slot beyond {LAST_SLOT}"
+        );
         Ok(state)
     }
 

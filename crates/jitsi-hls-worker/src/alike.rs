@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::ffprobe::{Facts, beside};
+use crate::ffprobe::beside;
 use crate::nice::niced;
+use crate::probed::Facts;
 use crate::run::{Ended, Watch, run};
 
 /// Pictures are compared at this size, in shades of grey.

@@ -19,9 +19,10 @@ use anyhow::{Context as _, Result, bail};
 use rec_core::config::{Extras, Hls};
 use rec_core::lock::Lock;
 
-use crate::ffprobe::{Facts, beside};
+use crate::ffprobe::beside;
 use crate::hls::remove_tree;
 use crate::nice::niced;
+use crate::probed::Facts;
 use crate::run::{Ended, Watch, run};
 
 /// A poster, previews, chapters.

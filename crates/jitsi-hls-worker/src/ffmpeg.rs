@@ -10,8 +10,9 @@ use anyhow::Result;
 use rec_core::config::SegmentType;
 use rec_core::lock::Lock;
 
-use crate::ffprobe::{Facts, Video, beside};
+use crate::ffprobe::beside;
 use crate::nice::niced;
+use crate::probed::{Facts, Video};
 use crate::recipe::{Cuts, How, Recipe, Rung, Sound};
 use crate::resume::Resume;
 use crate::run::{Ended, Watch, run};

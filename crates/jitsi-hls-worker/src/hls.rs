@@ -21,9 +21,10 @@ use walkdir::WalkDir;
 use crate::about::About;
 use crate::extras;
 use crate::ffmpeg::{self, Encode};
-use crate::ffprobe::{self, Facts};
+use crate::ffprobe;
 use crate::hours::Hours;
 use crate::master::{self, Variant};
+use crate::probed::{Facts, Video};
 use crate::progress::Progress;
 use crate::recipe::{self, How, Recipe};
 use crate::resume::{self, Checkpoints, Earlier};
@@ -106,7 +107,7 @@ impl Job<'_> {
         ensure!(source.more.is_empty(), "it has {}, which the HLS would not have", source.more.join(" and "));
         if recipe::wants_keyframes(self.settings.profile, &source) {
             let keyframes = ffprobe::keyframes(&self.room.dir, self.name, source.begins, self.stop)?;
-            source.video = source.video.map(|video| ffprobe::Video { keyframes, ..video });
+            source.video = source.video.map(|video| Video { keyframes, ..video });
         }
         let recipe = recipe::recipe(self.settings, &source);
         Ok(Plan { source, recipe })

@@ -12,8 +12,9 @@ use rec_core::recording::Room;
 use rec_core::text::shown;
 
 use crate::alike::{Likeness, Pair};
-use crate::ffprobe::{self, Facts};
+use crate::ffprobe;
 use crate::hls::remove_tree;
+use crate::probed::Facts;
 use crate::run::Interrupted;
 use crate::verify;
 use rec_core::playlist::{self, Media, Part, Segment};

@@ -14,6 +14,7 @@ mod jobs;
 mod master;
 mod nice;
 mod pass;
+mod probed;
 mod progress;
 mod queue;
 mod recipe;

@@ -2,7 +2,7 @@
 
 use rec_core::config::{Hls, Profile, SegmentType};
 
-use crate::ffprobe::{Audio, Facts, Span, Video};
+use crate::probed::{Audio, Facts, Span, Video};
 
 /// Seconds by which a stream may begin late or end early and still be passed on as it is.
 const SLACK: f64 = 0.5;
@@ -144,7 +144,7 @@ fn scaled(video: &Video, height: u32) -> Rung {
     let height = (height.min(video.height) / 2 * 2).max(2);
     let (own_width, own_height) = (f64::from(video.width), f64::from(video.height.max(1)));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a picture's width")]
-    let width = ((own_width * f64::from(height) / own_height / 2.0).round() as u32 * 2).max(2);
+    let width = ((own_width * f64::from(height) / own_height / 2.0).round() as u32).saturating_mul(2).max(2);
     Rung { name: format!("{height}p"), how: How::Encode(None), width, height, bits: predicted(height) }
 }
 
@@ -238,7 +238,7 @@ impl Recipe {
     /// Bytes that it may come to: with an eighth for the container and a quarter to be on the safe side.
     pub(crate) fn bytes(&self) -> u64 {
         let sound = if self.sound.is_some() { 160_000 } else { 0 };
-        let bits = self.rungs.iter().map(|rung| rung.bits).sum::<u64>() + sound;
+        let bits = self.rungs.iter().fold(sound, |bits: u64, rung| bits.saturating_add(rung.bits));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -257,4 +257,6 @@ pub(crate) const STREAM: &str = "stream.m3u8";
 pub(crate) const AUDIO: &str = "audio.m3u8";
 
 #[cfg(test)]
+// Said in full, because this file is a module of the tests of any bytes too.
+#[path = "recipe/tests.rs"]
 pub(crate) mod tests;

@@ -18,7 +18,8 @@ use rec_core::recording::Fingerprint;
 use rec_core::small;
 use serde::{Deserialize, Serialize};
 
-use crate::ffprobe::{self, Facts};
+use crate::ffprobe;
+use crate::probed::Facts;
 use crate::recipe::{self, Cuts, Recipe};
 use rec_core::playlist::{Media, Part, Segment};
 

@@ -2,9 +2,7 @@
 //!
 //! ffprobe says the same, but reads and prints every packet of the file for it.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use rec_core::mp4;
@@ -26,8 +24,11 @@ pub(crate) struct Sample {
 
 /// The pictures of the file's first picture track, in the order of their decoding. `Ok(None)` where the index does not tell
 /// when each of them is shown, or more of it than that: fragments, an edit list that leaves something out, damage.
-pub(crate) fn pictures(path: &Path) -> io::Result<Option<Vec<Sample>>> {
-    Ok(mp4::index(&mut File::open(path)?, LARGEST)?.and_then(|moov| read(&moov)))
+pub(crate) fn pictures(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<Sample>>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    // A picture takes a byte at least.
+    let most = usize::try_from(length).unwrap_or(MOST).min(MOST);
+    Ok(mp4::index(file, LARGEST)?.and_then(|moov| read(&moov, most)))
 }
 
 /// The type of a box, the bytes of its head, and those of all of it (§4.2).
@@ -59,7 +60,7 @@ fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
     if rest.is_empty() { Some(body) } else { find(body, rest) }
 }
 
-fn read(moov: &[u8]) -> Option<Vec<Sample>> {
+fn read(moov: &[u8], most: usize) -> Option<Vec<Sample>> {
     let movie_scale = scale(find(moov, &[b"mvhd"])?)?;
     let is_picture =
         |trak: &&[u8]| find(trak, &[b"mdia", b"hdlr"]).is_some_and(|hdlr| hdlr.get(8..12) == Some(b"vide"));
@@ -72,7 +73,7 @@ fn read(moov: &[u8]) -> Option<Vec<Sample>> {
     let mut decoded = 0_i64;
     for [count, delta] in rows(table(b"stts")?)? {
         for _ in 0..count {
-            if shown.len() == MOST {
+            if shown.len() == most {
                 return None;
             }
             shown.push(decoded);
@@ -156,6 +157,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::process::Command;
 
     /// A film that ffmpeg makes, its pictures as ffprobe lists them, and as they are read here.
@@ -181,7 +183,7 @@ mod tests {
             let (at, flags) = line.split_once(',')?;
             Some(Sample { at: at.parse().ok()?, key: flags.starts_with('K') })
         });
-        (listed.collect(), pictures(&path).unwrap())
+        (listed.collect(), pictures(&mut File::open(&path).unwrap()).unwrap())
     }
 
     const FILM: &str = "-f lavfi -i testsrc2=s=64x48:r=30:d=3 -c:v libx264 -preset veryfast";
@@ -233,6 +235,7 @@ mod tests {
         };
         let (three, all) = ([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
         let first = Sample { at: 0.0, key: true };
+        let read = |moov: &[u8]| read(moov, MOST);
         assert_eq!(read(&track(&three, &all)).map(|samples| (samples[0], samples.len())), Some((first, 3)));
         let mut many = three;
         many[8..12].copy_from_slice(&[0xff; 4]);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::ffprobe::Span;
+use crate::probed::Span;
 use rec_core::playlist::{Media, Part};
 
 /// Bytes of a packet.
@@ -39,7 +39,7 @@ pub(crate) fn spans(base: &Path, media: &Media) -> Result<Option<Spans>> {
 
 /// What is known of the packets read so far.
 #[derive(Default)]
-struct Reader {
+pub(crate) struct Reader {
     tracks: Vec<Track>,
     /// The last time that was read, from which the clock's next one cannot be far.
     last: Option<i64>,
@@ -77,10 +77,14 @@ impl Reader {
             }
             None => u64::MAX,
         };
+        self.segment(BufReader::with_capacity(PACKET * AT_ONCE, file.take(length)))
+    }
+
+    /// Reads the packets of one segment.
+    pub(crate) fn segment(&mut self, mut packets: impl Read) -> Result<()> {
         for track in &mut self.tracks {
             track.counter = None;
         }
-        let mut packets = BufReader::with_capacity(PACKET * AT_ONCE, file.take(length));
         let mut packet = [0; PACKET];
         for number in 0_u64.. {
             match packets.read_exact(&mut packet) {
@@ -129,7 +133,8 @@ impl Reader {
         Ok(())
     }
 
-    fn spans(&self) -> Option<Spans> {
+    /// When the streams begin and end, as far as this reader knows their kinds to the end.
+    pub(crate) fn spans(&self) -> Option<Spans> {
         let mut spans = Spans::default();
         for track in &self.tracks {
             let Some((first, last)) = track.times else { continue };

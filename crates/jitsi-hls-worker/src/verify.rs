@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::ffprobe::{self, Facts, Span};
+use crate::ffprobe;
+use crate::probed::{Facts, Span};
 use rec_core::hls::Whole;
 
 /// Whether whole playlists, together, have all that their source has, and each of them its streams from beginning to end. Says
@@ -111,7 +112,7 @@ fn covers(kind: &str, source: Span, hls: Span, tolerance: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffprobe::{Audio, Video};
+    use crate::probed::{Audio, Video};
     use rec_core::playlist::{Media, Part, Segment};
 
     fn facts(video: Option<f64>, audio: Option<f64>) -> Facts {

@@ -12,9 +12,12 @@ pub(crate) struct Setting {
     pub(crate) line: usize,
 }
 
+/// Objects in objects. Jibri's has five; the rest of a deeper file is not read.
+const DEEPEST: usize = 100;
+
 /// The value that a path has; the last one counts, as it does for Jibri.
 pub(crate) fn find(text: &str, path: &str) -> Option<Setting> {
-    let mut reader = Reader { rest: text.chars().peekable(), line: 1, found: Vec::new() };
+    let mut reader = Reader { rest: text.chars().peekable(), line: 1, depth: 0, found: Vec::new() };
     reader.object(&[], true);
     reader.found.into_iter().rev().find(|(known, _)| known.join(".") == path).map(|(_, setting)| setting)
 }
@@ -22,6 +25,7 @@ pub(crate) fn find(text: &str, path: &str) -> Option<Setting> {
 struct Reader<'a> {
     rest: Peekable<Chars<'a>>,
     line: usize,
+    depth: usize,
     found: Vec<(Vec<String>, Setting)>,
 }
 
@@ -66,6 +70,15 @@ impl Reader<'_> {
 
     /// The members of an object, to its brace or to the end.
     fn object(&mut self, above: &[String], outermost: bool) {
+        if self.depth == DEEPEST {
+            while self.next().is_some() {}
+        }
+        self.depth += 1;
+        self.members(above, outermost);
+        self.depth -= 1;
+    }
+
+    fn members(&mut self, above: &[String], outermost: bool) {
         loop {
             self.skip_blanks(",");
             match self.peek() {
@@ -252,6 +265,8 @@ mod tests {
             "{{{",
             "jibri.recording.finalize-script",
             "jibri { a } x { b }",
+            &"{".repeat(1_000_000),
+            &"a {".repeat(1_000_000),
         ] {
             assert_eq!(find(text, SCRIPT), None, "{text}");
         }

@@ -270,7 +270,7 @@ pub(super) fn strange(kind: Kind, subject: Subject<'_>, wanted: &str, reply: &Va
     gave_up(kind, subject, &format!("Notion answered 200 with something that is not {wanted}: {reply}"), "")
 }
 
-fn page(reply: &Value) -> Option<Found> {
+pub(super) fn page(reply: &Value) -> Option<Found> {
     let id = reply["id"].as_str().filter(|_| reply["object"] == "page").and_then(PageId::parse)?;
     let archived = reply["archived"] == true || reply["in_trash"] == true;
     Some(Found { id, created_time: reply["created_time"].as_str().unwrap_or_default().to_owned(), archived })

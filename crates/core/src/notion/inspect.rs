@@ -55,16 +55,7 @@ impl Client {
     pub fn describe(&self) -> Result<Described, Error> {
         let request = request(Method::GET, &self.database_path(), None);
         let reply = self.send(&Call { request, effect: Effect::Repeatable, subject: self.database() })?;
-        let object = reply["object"].as_str().unwrap_or_default();
-        let columns = reply["properties"].as_object().filter(|_| matches!(object, "database" | "data_source"));
-        let Some(columns) = columns else { return Err(strange(Kind::Away, self.database(), "a database", &reply)) };
-        let title = reply["title"].as_array().into_iter().flatten();
-        Ok(Described {
-            title: title.filter_map(|part| part["plain_text"].as_str()).collect(),
-            database: reply["parent"]["database_id"].as_str().map(str::to_owned),
-            in_trash: reply["in_trash"] == true || reply["archived"] == true,
-            columns: schema::fits(columns),
-        })
+        described(&reply).ok_or_else(|| strange(Kind::Away, self.database(), "a database", &reply))
     }
 
     /// Makes a database with our columns on a page: one `POST /v1/databases`, sent again only where it certainly did not happen.
@@ -81,6 +72,19 @@ impl Client {
         let id = id.ok_or_else(|| strange(Kind::Unanswered, subject, "a database", &reply))?;
         Ok(Created { id, url: text(&reply["url"]) })
     }
+}
+
+/// What a reply says of a database; `None` where it describes none.
+pub(super) fn described(reply: &Value) -> Option<Described> {
+    let object = reply["object"].as_str().unwrap_or_default();
+    let columns = reply["properties"].as_object().filter(|_| matches!(object, "database" | "data_source"))?;
+    let title = reply["title"].as_array().into_iter().flatten();
+    Some(Described {
+        title: title.filter_map(|part| part["plain_text"].as_str()).collect(),
+        database: reply["parent"]["database_id"].as_str().map(str::to_owned),
+        in_trash: reply["in_trash"] == true || reply["archived"] == true,
+        columns: schema::fits(columns),
+    })
 }
 
 fn text(value: &Value) -> String {

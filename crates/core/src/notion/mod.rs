@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod inspect;
 mod payload;
+mod reading;
 mod retry;
 mod schema;
 mod wire;
@@ -23,6 +24,7 @@ mod wire;
 pub use client::Client;
 pub use error::{Error, Kind};
 pub use inspect::{Bot, Created, Described};
+pub use reading::{Readings, readings};
 pub use schema::Fit;
 
 use std::fmt;

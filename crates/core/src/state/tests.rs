@@ -19,6 +19,13 @@ fn each_mp4_of_a_directory_is_a_recording_with_a_slot_of_its_own() {
 }
 
 #[test]
+fn a_slot_after_which_nobody_can_count_is_no_state() {
+    let state = |slot: u32| State::parse(format!(r#"{{"version":1,"recordings":[{{"slot":{slot}}}]}}"#).as_bytes());
+    assert!(state(1_000_000).is_ok());
+    assert_eq!(state(u32::MAX).unwrap_err().to_string(), "it has a slot beyond 1000000");
+}
+
+#[test]
 fn hls_of_unknown_origin_is_never_built_over() {
     let mut state = State::empty();
     state.register(&[mp4("a.mp4", 1)], |slot| slot < 2);
