@@ -11,6 +11,7 @@ pub mod caddy;
 pub mod check;
 pub mod debian;
 pub mod disk;
+pub mod faults;
 pub mod hls;
 pub mod host;
 pub mod jibri;
@@ -28,13 +29,16 @@ pub mod soak;
 pub mod tls;
 pub mod units;
 pub mod watch;
+pub mod writes;
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 pub use notion_standin::{Column, Fault, Page, Request, Standin};
@@ -314,6 +318,25 @@ pub fn each_at_once<C: Send>(cases: impl IntoIterator<Item = (&'static str, C)>,
         running.into_iter().filter_map(|(name, thread)| thread.join().err().map(|_| name)).collect()
     });
     assert!(failed.is_empty(), "failed, for reasons above: {failed:?}");
+}
+
+/// The same for a table of many cases, so many of them at once, the first ones first.
+pub fn each_of_many<C: Send>(at_once: usize, cases: impl IntoIterator<Item = (String, C)>, act: impl Fn(C) + Sync) {
+    let (cases, failed) = (Mutex::new(cases.into_iter().collect::<VecDeque<_>>()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while let Some((name, case)) = { cases.lock().unwrap().pop_front() } {
+                    // What a test panics with is printed where it does; which case it was is said here.
+                    if std::panic::catch_unwind(AssertUnwindSafe(|| act(case))).is_err() {
+                        failed.lock().unwrap().push(name);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "failed, for reasons above: {failed:#?}");
 }
 
 /// Says, past the test runner's capture, that a test could not run here.

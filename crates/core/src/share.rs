@@ -38,9 +38,12 @@ pub(crate) fn open(path: &Path, options: &mut fs::OpenOptions) -> io::Result<Fil
         match small::open(path, options) {
             Ok(Some(file)) => return Ok(file),
             Ok(None) if path.is_symlink() => {
-                return Err(io::Error::other("it is a symlink, and no log or lock of ours"));
+                return Err(io::Error::other("it is a symlink, and no log or lock of ours: move it away"));
             }
-            Ok(None) => return Err(io::Error::other("it is no regular file")),
+            Ok(None) => return Err(io::Error::other("it is no regular file: move it away")),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                return Err(io::Error::other("it is a directory, and no log or lock of ours: move it away"));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -235,13 +238,16 @@ mod tests {
         std::os::unix::fs::symlink(above.path().join("nothing"), above.path().join("dangling")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let refused = |path: &Path| open(path, File::options().append(true)).unwrap_err().to_string();
-        assert_eq!(refused(&link), "it is a symlink, and no log or lock of ours");
-        assert_eq!(refused(&above.path().join("dangling")), "it is a symlink, and no log or lock of ours");
+        assert_eq!(refused(&link), "it is a symlink, and no log or lock of ours: move it away");
+        assert_eq!(
+            refused(&above.path().join("dangling")),
+            "it is a symlink, and no log or lock of ours: move it away"
+        );
         // Nobody reads it: it would be waited for.
         assert!(open(&pipe, File::options().append(true)).is_err());
         assert_eq!(
             open(&pipe, File::options().read(true).write(true)).unwrap_err().to_string(),
-            "it is no regular file"
+            "it is no regular file: move it away"
         );
         assert!(open(&victim, File::options().append(true)).is_ok());
     }

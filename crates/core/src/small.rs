@@ -30,12 +30,12 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Option<File>> 
 /// longer file is an error.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let Some(file) = open(path, File::options().read(true))? else {
-        return Err(io::Error::other("not a regular file"));
+        return Err(io::Error::other("not a regular file: move away what is in its place"));
     };
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("larger than {most} bytes")));
+        return Err(io::Error::other(format!("larger than {most} bytes, and none of ours: move it away")));
     }
     Ok(bytes)
 }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::str::FromStr;
 use std::{fmt, io};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -39,6 +39,24 @@ pub struct State {
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
+
+/// What every version of the format has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// A state that a later version of the suite has written.
+#[derive(Debug)]
+struct Newer(u32);
+
+impl fmt::Display for Newer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its version is {}, and this program knows versions up to {VERSION}: install a newer one", self.0)
+    }
+}
+
+impl std::error::Error for Newer {}
 
 /// The first slot from `slot` on whose directory is not there yet.
 pub(crate) fn free_slot(mut slot: u32, taken: impl Fn(u32) -> bool) -> u32 {
@@ -254,21 +272,27 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(access::reading_in_room("read", &path, error)),
         };
-        Self::parse(&bytes).map(Some).with_context(|| {
+        Self::parse(&bytes).map(Some).map_err(|error| {
             let path = text::shown(&path);
-            format!("{path} is not a state file of this suite: put it back from a backup, or move it away (rows are then found by .notion_id)")
+            // Nobody should move away what is good.
+            let what = if error.is::<Newer>() {
+                path
+            } else {
+                format!("{path} is not a state file of this suite: put it back from a backup, or move it away (rows are then found by .notion_id)")
+            };
+            error.context(what)
         })
     }
 
     /// Reads a state from its bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let state: Self = serde_json::from_slice(bytes)?;
-        if state.version > VERSION {
-            bail!(
-                "its version is {}, and this program knows versions up to {VERSION}: install a newer one",
-                state.version
-            );
+        // First of all: the rest of a later version may be of another shape.
+        if let Ok(Versioned { version }) = serde_json::from_slice(bytes)
+            && version > VERSION
+        {
+            return Err(Newer(version).into());
         }
+        let state: Self = serde_json::from_slice(bytes)?;
         ensure!(
             state.recordings.iter().all(|recording| recording.slot <= LAST_SLOT),
             "it has a slot beyond {LAST_SLOT}"

@@ -3,13 +3,15 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
-use rec_core::recording::Room;
+use rec_core::access;
+use rec_core::recording::{Room, io_error};
 use rec_core::text::shown;
+use walkdir::WalkDir;
 
 use crate::alike::{Likeness, Pair};
 use crate::ffprobe;
@@ -59,6 +61,21 @@ pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, nice: u32, stop: &Ato
     if stop.load(Ordering::Relaxed) { Ok(Origin::Stopped) } else { origin }
 }
 
+/// HLS that cannot be read may be whole, and all that there is of another recording: nothing is decided about it.
+fn readable(dir: &Path) -> Result<()> {
+    let unreadable = |path: &Path, error| Interrupted::elsewhere(format!("{:#}", access::reading("read", path, error)));
+    for entry in WalkDir::new(dir).follow_root_links(true) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(dir).to_owned();
+            unreadable(&path, io_error(error))
+        })?;
+        if entry.file_type().is_file() {
+            File::open(entry.path()).map_err(|error| unreadable(entry.path(), error))?;
+        }
+    }
+    Ok(())
+}
+
 struct Inherited<'a> {
     room: &'a Path,
     dir: PathBuf,
@@ -71,6 +88,7 @@ struct Inherited<'a> {
 
 impl Inherited<'_> {
     fn origin(&self) -> Result<Origin> {
+        readable(&self.dir)?;
         let source = ffprobe::source(self.room, self.name, self.stop)?;
         let lacks = self.lacks(&source)?;
         let uris = self.playlists();

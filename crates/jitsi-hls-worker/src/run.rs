@@ -75,6 +75,13 @@ pub(crate) struct Interrupted {
     pub(crate) too_slow: bool,
 }
 
+impl Interrupted {
+    /// What is certainly not the file's fault.
+    pub(crate) fn elsewhere(why: String) -> Self {
+        Self { why, too_slow: false }
+    }
+}
+
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.why)

@@ -14,6 +14,7 @@ pub struct Fault {
     left: Option<usize>,
     method: String,
     prefix: String,
+    word: String,
 }
 
 /// What a fault does to a request.
@@ -31,7 +32,7 @@ pub(crate) enum Kind {
 
 impl Fault {
     fn new(kind: Kind) -> Self {
-        Self { kind, left: Some(1), method: String::new(), prefix: String::new() }
+        Self { kind, left: Some(1), method: String::new(), prefix: String::new(), word: String::new() }
     }
 
     /// Answers with Notion's error object for `status`; the request is not processed.
@@ -96,6 +97,13 @@ impl Fault {
         self
     }
 
+    /// Takes only requests in whose body this stands as a JSON string of its own: an option's name, a URL.
+    #[must_use]
+    pub fn saying(mut self, word: &str) -> Self {
+        self.word = format!("\"{word}\"");
+        self
+    }
+
     /// Sends `Retry-After` with this value, seconds or an HTTP date. For [`Fault::answer`] and [`Fault::raw`].
     #[must_use]
     pub fn retry_after(mut self, value: &str) -> Self {
@@ -127,6 +135,7 @@ impl Fault {
         self.left != Some(0)
             && (self.method.is_empty() || self.method == request.method)
             && request.path.starts_with(&self.prefix)
+            && String::from_utf8_lossy(&request.raw_body).contains(&self.word)
     }
 }
 

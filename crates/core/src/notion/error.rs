@@ -193,7 +193,7 @@ fn verdict(subject: Subject<'_>, status: u16, words: &Words) -> (Kind, String) {
         (400, _) if is_drift(&words.message) => {
             (Kind::Config, "the database's columns are not as needed: compare them with recording-pipeline(7)".into())
         }
-        _ => (Kind::Rejected, "Notion refuses this request".into()),
+        _ => (Kind::Rejected, "Notion refuses this request: mend what the answer names, and the next run tries it again".into()),
     }
 }
 

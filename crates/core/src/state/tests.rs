@@ -128,3 +128,9 @@ fn what_is_no_state_is_refused() {
         assert!(State::parse(text.as_bytes()).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_state_of_a_later_version_is_known_whatever_else_is_in_it() {
+    let error = State::parse(br#"{"version":2,"recordings":{"a.mp4":1}}"#).unwrap_err();
+    assert_eq!(error.to_string(), "its version is 2, and this program knows versions up to 1: install a newer one");
+}

@@ -44,6 +44,18 @@ fn a_fault_waits_for_its_method_and_path() {
 }
 
 #[test]
+fn a_fault_waits_for_a_word_in_the_body() {
+    let standin = Standin::start();
+    let page = create(&standin, "a", "https://x");
+    standin.fail(Fault::answer(503).on("PATCH", "/v1/pages/").saying("published").forever());
+    let says = |status: &str| {
+        let body = json!({ "properties": { "Status": { "select": { "name": status } } } });
+        ask(&standin, OLD, "PATCH", &format!("/v1/pages/{page}"), &body).status
+    };
+    assert_eq!(["processing", "published", "published?", "published"].map(says), [200, 503, 200, 503]);
+}
+
+#[test]
 fn raw_bytes_go_out_as_they_are() {
     let standin = Standin::start();
     standin.fail(Fault::raw(502, "text/html", "<html>Bad Gateway</html>"));
