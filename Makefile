@@ -24,7 +24,7 @@ EXAMPLES = cron.d/jitsi-hls-worker cron.d/rec-hook logrotate.d/jitsi-recording-p
 WATCH = $(notdir $(wildcard etc/watch/*))
 SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit tests/newcomer/systemctl etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/fuzz/run.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls soak-hooks fuzz install uninstall deb dist newcomer clean
+.PHONY: help all test check lint man-lint demo bench bench-hls soak soak-hooks fuzz install uninstall deb dist newcomer clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
@@ -32,6 +32,7 @@ help:
 	@echo 'make check          formatting, clippy, man pages, shell scripts, and all tests'
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
+	@echo 'make soak           kill the tools 1,000 times while recordings come and Notion fails; count what is lost (ROUNDS= SEED=)'
 	@echo 'make soak-hooks     deliver webhooks through failures and sudden deaths (EVENTS=1000 KILLS=200 SEED=)'
 	@echo 'make fuzz           feed every reader of foreign bytes what a fuzzer comes up with (SECONDS=60 each, TARGETS=)'
 	@echo 'make newcomer       install the package as the README says, in a copy of this machine, and watch a recording'
@@ -55,6 +56,7 @@ lint:
 	@sh tests/needs.sh cargo shellcheck mandoc
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --package rec-core --features fault-points --locked -- -D warnings
 	shellcheck $(SCRIPTS)
 
 man-lint:
@@ -79,6 +81,12 @@ bench:
 bench-hls:
 	@sh tests/needs.sh ffmpeg ffprobe taskset
 	$(CARGO) bench --locked -p pipeline-tests --bench hls -- $(CLIPS)
+
+# ROUNDS=1000 SEED=7: so many deaths, and what a run prints before it begins.
+soak:
+	@sh tests/needs.sh cargo ffmpeg ffprobe
+	SOAK_ROUNDS='$(ROUNDS)' SOAK_SEED='$(SEED)' \
+		$(CARGO) test --quiet --locked --features rec-core/fault-points -p pipeline-tests --test soak_deaths
 
 # EVENTS=1000 KILLS=200 SEED=7, of which a run prints what it took.
 soak-hooks:

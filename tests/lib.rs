@@ -9,6 +9,7 @@
 
 pub mod caddy;
 pub mod check;
+pub mod death;
 pub mod debian;
 pub mod disk;
 pub mod faults;
@@ -26,6 +27,7 @@ pub mod receivers;
 pub mod rooms;
 pub mod scripts;
 pub mod soak;
+pub mod soak_deaths;
 pub mod tls;
 pub mod units;
 pub mod watch;
@@ -163,9 +165,7 @@ impl Bench {
     }
 
     fn write_env(&self) {
-        let lines: Vec<_> = self.keys.iter().map(|(key, value)| format!("{key}=\"{value}\"\n")).collect();
-        fs::write(self.env_file(), lines.concat()).unwrap();
-        fs::set_permissions(self.env_file(), fs::Permissions::from_mode(0o640)).unwrap();
+        write_env(&self.env_file(), &self.keys);
     }
 
     /// The scratch directory itself.
@@ -217,6 +217,28 @@ impl Bench {
         command
     }
 
+    /// The same with other settings: on another host, say. Each such set has a name.
+    pub fn command_with<'a>(
+        &self,
+        tool: &str,
+        name: &str,
+        settings: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Command {
+        let mut keys = self.keys.clone();
+        for (key, value) in settings {
+            keys.retain(|(known, _)| known != key);
+            keys.push((key.to_owned(), value));
+        }
+        let env = self.dir().join(format!("{name}.env"));
+        // Another tool may be reading it, and its settings do not change.
+        if !env.exists() {
+            write_env(&env, &keys);
+        }
+        let mut command = self.command(tool);
+        command.env("RECORDING_PIPELINE_ENV", env);
+        command
+    }
+
     /// Runs `jitsi-finalize PATH`, as Jibri does.
     pub fn finalize(&self, path: impl AsRef<OsStr>) -> Out {
         run(self.command("jitsi-finalize").arg(path))
@@ -263,6 +285,12 @@ impl Bench {
     }
 }
 
+fn write_env(file: &Path, keys: &[(String, String)]) {
+    let lines: Vec<_> = keys.iter().map(|(key, value)| format!("{key}=\"{value}\"\n")).collect();
+    fs::write(file, lines.concat()).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o640)).unwrap();
+}
+
 /// Runs a command to its end.
 #[track_caller]
 pub fn run(command: &mut Command) -> Out {
@@ -280,7 +308,9 @@ pub fn binary(name: &str) -> PathBuf {
         let dir = test.parent().and_then(Path::parent).unwrap().to_owned();
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--locked", "--workspace", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        build.args(dir.ends_with("release").then_some("--release"));
+        // Tests kill them at places that only such builds have, and no release may have.
+        let release = dir.ends_with("release");
+        build.args(if release { &["--release"][..] } else { &["--features", "rec-core/fault-points"] });
         // What cargo told us of our own package would make build scripts run again, and their crates with them.
         let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {

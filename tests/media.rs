@@ -19,6 +19,8 @@ pub enum Clip {
     OtherSound,
     /// Half as long.
     Short,
+    /// 2 s, for tests that make HLS hundreds of times.
+    Moment,
     /// 10 s of 1280x720 with Jibri's current options.
     Hd,
     /// 9 s of 1920x1080 with Jibri's current options.
@@ -119,6 +121,7 @@ fn make(clip: Clip, to: &Path) {
             format!("-f lavfi -i {} -f lavfi -i {beeps} {jibri}", picture("320x180", 8))
         }
         Clip::Short => av("320x180", 4, jibri),
+        Clip::Moment => av("320x180", 2, jibri),
         Clip::Hd => av("1280x720", 10, jibri),
         Clip::Old => {
             av("1280x720", 10, &jibri.replace("-preset ultrafast", "-preset veryfast -tune zerolatency -g 60"))

@@ -79,6 +79,12 @@ pub fn signal(pid: u32, name: &str) {
     assert!(sent.success(), "kill -{name} {pid}");
 }
 
+/// Kills a process, if it has not ended meanwhile; whether it had not.
+pub fn kill(pid: u32) -> bool {
+    let kill = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
+    kill.success()
+}
+
 /// Whether a process is there still; one that only waits for its parent to notice is not.
 pub fn alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != "Z")
@@ -133,7 +139,7 @@ pub fn encodes(tree: &Path) -> Vec<u32> {
 /// Kills those of [`ffmpegs`] that have not ended meanwhile.
 pub fn kill_ffmpegs(tree: &Path) {
     for pid in ffmpegs(tree) {
-        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
+        kill(pid);
     }
 }
 

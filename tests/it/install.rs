@@ -110,3 +110,39 @@ fn make_install_puts_down_exactly_these_files_and_uninstall_takes_them_away() {
     assert!(!scratch.path().join("usr/share/jitsi-recording-pipeline").exists());
     assert!(!scratch.path().join("usr/share/doc/jitsi-recording-pipeline").exists());
 }
+
+#[test]
+fn nothing_that_is_installed_has_the_places_at_which_tests_kill_it() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let make = |target: &str| {
+        let mut command = Command::new("make");
+        command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
+        run(command.arg("-C").arg(&repository).args(["-n", target])).exits(0).stdout
+    };
+    for target in ["all", "install", "deb"] {
+        let said = make(target);
+        assert!(said.contains("cargo build --release ") && !said.contains("features"), "{target}: {said}");
+    }
+    let dist = fs::read_to_string(repository.join("etc/dist.sh")).unwrap();
+    assert!(
+        dist.contains("build --release --locked --workspace --bins") && dist.contains("grep -q REC_FAULT"),
+        "{dist}"
+    );
+    // A build of the workspace that asks for no features gets none of ours.
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--workspace",
+        "--edges",
+        "normal,build,features",
+        "--format",
+        "{p} {f}",
+    ]);
+    let features = run(tree.current_dir(&repository)).exits(0).stdout;
+    assert!(features.contains("rec-core v") && !features.contains("fault-points"), "{features}");
+    // The name is that which the builds of the tests have.
+    let ours = fs::read(binary("jitsi-hls-worker")).unwrap();
+    assert!(ours.windows(9).any(|bytes| bytes == b"REC_FAULT"));
+}

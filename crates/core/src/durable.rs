@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::access::{self, Want};
-use crate::{share, text};
+use crate::{fault, share, text};
 
 /// Writes `path` so that every reader, also after a power cut, sees all of the old bytes or all of the new ones: written
 /// beside, fsynced, renamed, and the directory fsynced. The caller holds the directory's lock, so the name beside is free or
@@ -18,8 +18,11 @@ use crate::{share, text};
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = beside(path);
     write_beside(&beside, bytes)
+        .inspect(|()| fault::file("written beside", path))
         .and_then(|()| fs::rename(&beside, path))
+        .inspect(|()| fault::file("renamed", path))
         .and_then(|()| sync_parent(path))
+        .inspect(|()| fault::file("lasts", path))
         .inspect_err(|_| {
             // Best effort: what is left here, the next holder of the lock removes.
             let _ = fs::remove_file(&beside);

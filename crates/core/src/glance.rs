@@ -11,6 +11,7 @@ use crate::access;
 use crate::adopt::{Left, NotionId};
 use crate::config::Config;
 use crate::deadline::age;
+use crate::durable;
 use crate::link::Link;
 use crate::plan::{self, Facts, Retry, Step};
 use crate::recording::{Fingerprint, Mp4, NOTION_ID, Room, STATE, io_error, is_mp4, largest_first};
@@ -44,7 +45,7 @@ pub struct Glance {
     pub has_state: bool,
     /// Whether it has a `.notion_id`.
     pub has_id: bool,
-    /// Whether HLS that was being built lies in it.
+    /// Whether something half made lies in it: HLS, or a file of ours that was being written.
     pub litter: bool,
     retry: Retry,
     link: Link,
@@ -75,6 +76,8 @@ impl Glance {
             } else if kind.is_symlink() && entry.path().is_dir() {
                 // HLS may have been moved to another disk.
                 glance.dirs.push(name);
+            } else if is_beside(&name) {
+                glance.litter = true;
             } else if name == STATE {
                 glance.has_state = true;
             } else if name == NOTION_ID {
@@ -161,6 +164,11 @@ impl Unfinalized {
     pub fn is_due(self, mp4: &Mp4) -> bool {
         self.0.is_some_and(|after| age(mp4.print.mtime) >= after)
     }
+}
+
+/// Whether a name is that of a file of ours that is being written.
+fn is_beside(name: &OsStr) -> bool {
+    [STATE, NOTION_ID].iter().any(|file| durable::beside(Path::new(file)) == name)
 }
 
 /// Whether a name is that of HLS being built.

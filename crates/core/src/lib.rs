@@ -20,6 +20,7 @@ pub mod deadline;
 pub mod durable;
 pub mod envfile;
 pub mod exit;
+pub mod fault;
 pub mod glance;
 pub mod hls;
 pub mod hold;

@@ -19,8 +19,8 @@ use crate::log::Log;
 use crate::notion::{self, Change, Client, Found, Kind, PageId, Provider, Status};
 use crate::recording::{Room, STATE};
 use crate::state::{Create, Entry, Recording, Row};
-use crate::text;
 use crate::url::PublicUrl;
+use crate::{fault, text};
 
 /// When Notion is asked again for the row of a create whose answer was lost.
 const LOOK_AGAIN: [Duration; 4] =
@@ -184,7 +184,10 @@ impl Publisher<'_> {
         };
         let create = Create { sent: OffsetDateTime::now_utc(), url: url.bare().to_owned(), refused: false };
         entry.change(|recording| recording.create = Some(create.clone())).map_err(Trouble::Disk)?;
-        self.client.create(&row).or_else(|error| {
+        fault::point("create is sent");
+        let created = self.client.create(&row);
+        fault::point("create is answered");
+        created.or_else(|error| {
             let remains = match error.kind {
                 Kind::Unanswered => Some(create),
                 Kind::Failed5xx => Some(Create { refused: true, ..create }),
@@ -224,6 +227,7 @@ impl Publisher<'_> {
         urls.extend(entry.recording().create.as_ref().map(|create| create.url.clone()));
         urls.dedup();
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        fault::point("row is looked for");
         let mut found = self.client.find_by_url(&urls)?;
         found.retain(|found| !entry.state.recordings.iter().any(|other| other.page_id.as_ref() == Some(&found.id)));
         // Nor a row of long before, of another recording that had the same name; clocks may differ by less than a day.
@@ -269,7 +273,9 @@ impl Publisher<'_> {
         };
         let (provider, status) = (row.provider, row.status);
         let change = Change { title: title.as_deref(), url: &url.full(), provider, status, error };
+        fault::point("update is sent");
         self.client.update(&page, &change)?;
+        fault::point("update is answered");
         entry.change(|recording| (recording.row, recording.remote) = (Some(row), None)).map_err(Trouble::Disk)
     }
 }

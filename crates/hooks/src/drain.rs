@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rec_core::config::Destination;
 use rec_core::deadline::Deadline;
+use rec_core::fault;
 use rec_core::http;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
@@ -237,12 +238,14 @@ impl<'a> Route<'a> {
             Err(why) => return Ok(self.no_secret(why, drained)),
         };
         let agent = self.agent.get_or_init(|| http::agent(&self.to.url));
+        fault::point("webhook is sent");
         let reply = match attempt(self.to, agent, &letter, secret, self.deadline) {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(Failure::NoAnswer(why))) => Err(why),
             Ok(Err(Failure::Stopped)) => return Ok(Next::Waits),
             Err(why) => return Ok(self.no_secret(&why, drained)),
         };
+        fault::point("webhook is answered");
         let now = OffsetDateTime::now_utc();
         let verdict = decide(reply.as_ref().map_err(String::as_str), &tries, now, fastrand::f64(), !due);
         self.follow(item, &letter.head, &tries, verdict, now, drained)
@@ -268,6 +271,7 @@ impl<'a> Route<'a> {
         match verdict {
             Verdict::Delivered { ignored } => {
                 item.remove()?;
+                fault::point("webhook is out of the outbox");
                 drained.delivered += 1;
                 self.log.line(&format!("OK: webhook delivered to={to} id={id} {}", head.shown()));
                 if ignored {

@@ -11,6 +11,7 @@ use rec_core::adopt;
 use rec_core::config::Config;
 use rec_core::deadline::Deadline;
 use rec_core::exit::Exit;
+use rec_core::fault;
 use rec_core::lock::Lock;
 use rec_core::log::{Log, say};
 use rec_core::mp4::{Damage, Shape};
@@ -101,8 +102,11 @@ impl Job<'_> {
             ));
             return Ok(Exit::Later);
         };
+        fault::point("finalize has the lock");
         room.sweep();
+        fault::point("finalize has swept");
         let (mp4s, mut state) = self.look(&room)?;
+        fault::point("finalize has registered");
         let here = self.nothing_here(&room, &state, &mp4s)?;
         let due = to_publish(&state, &mp4s);
         Ok(here.max(self.publish_all(&room, &mut state, &due)))
@@ -197,6 +201,7 @@ impl Job<'_> {
                 return Ok(trouble.exit());
             }
         };
+        fault::point("finalize has a row");
         let page = entry.recording().page_id.clone().context("a row without a page id")?;
         let stored = shown(entry.room.path(if entry.recording().slot == 0 { NOTION_ID } else { STATE }));
         self.log.line(&match made {
@@ -209,6 +214,7 @@ impl Job<'_> {
         if let Err(trouble) = publisher.update(entry, Row::mp4(status)) {
             self.log.error(&format!("ERROR: Notion update failed: {trouble} {}", entry.shown()));
         }
+        fault::point("finalize has told the error");
         let entry = entry.shown();
         self.log.error(&format!("ERROR: {entry} cannot be played: {damage}; its row says error, the file is kept"));
         Ok(Exit::Failed)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rec_core::config::SegmentType;
+use rec_core::fault;
 use rec_core::lock::Lock;
 
 use crate::ffprobe::beside;
@@ -257,6 +258,7 @@ pub(crate) fn encode(
     let mut done = 0.0;
     run(command, watch, |line| {
         let Some(now) = out_time(line) else { return false };
+        fault::point("ffmpeg is at work");
         tick();
         let progress = now > done;
         done = now;

@@ -11,6 +11,7 @@ use rec_core::access::{Want, explain};
 use rec_core::config;
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::fault;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::recording::{Fingerprint, Room};
@@ -117,6 +118,7 @@ impl Job<'_> {
     pub(crate) fn make(&self, plan: &Plan) -> Result<Made, Failure> {
         let tmp = self.tmp();
         self.place()?;
+        fault::point("encode begins");
         let earlier = Earlier::find(&tmp, self.print, &plan.recipe, &plan.source, self.stop);
         let mut made = match &earlier {
             Some(earlier) => {
@@ -162,6 +164,7 @@ impl Job<'_> {
         let tmp = self.tmp();
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut damage = self.encode(plan, earlier)?;
+        fault::point("ffmpeg has ended");
         close_playlists(&tmp, &plan.recipe, kept).map_err(|error| self.input(&error))?;
         let mut verified = self.verify(plan, damage.is_some()).map_err(|error| self.input(&error));
         if let (Err(Failure::Input(lacks)), None, true) =
@@ -172,11 +175,13 @@ impl Job<'_> {
             verified = self.verify(plan, true).map_err(|error| self.input(&error));
         }
         let verified = verified?;
+        fault::point("HLS is verified");
         let master = master::master(&verified.variants, verified.sound.as_ref());
         for missing in extras::make(&tmp, self.name, &plan.source, self.settings, self.lock, self.stop) {
             let (room, mp4) = (self.room.id(), shown(self.name));
             self.log.line(&format!("WARNING: room={room} mp4={mp4}: {missing}"));
         }
+        fault::point("extras are made");
         // While the journal is there still: the next run need not encode it all again.
         if self.stop.load(Ordering::Relaxed) {
             return Err(Failure::Stopped);
@@ -184,9 +189,11 @@ impl Job<'_> {
         let about = About::of(self, &tmp, &verified.variants, verified.seconds, damage.is_some());
         fs::write(tmp.join("master.m3u8"), master)
             .and_then(|()| about.write(&tmp))
+            .inspect(|()| fault::point("master playlist is written"))
             .and_then(|()| resume::remove_journal(&tmp))
             .and_then(|()| share::publish(&tmp, &self.room.dir))
             .and_then(|()| sync_tree(&tmp))
+            .inspect(|()| fault::point("HLS lasts"))
             .map_err(|error| host(&tmp, &error))?;
         Ok(Made { damage })
     }
@@ -286,7 +293,9 @@ impl Job<'_> {
             Ok(now) if now == self.print => self.place().and_then(|place| {
                 // A file or a link of that name is nothing that anybody watches.
                 remove_tree(&place)
+                    .inspect(|()| fault::point("HLS is about to be put in place"))
                     .and_then(|()| fs::rename(&tmp, &place))
+                    .inspect(|()| fault::point("HLS is in place"))
                     .and_then(|()| durable::sync_parent(&place))
                     .map_err(|error| host(&place, &error))
             }),

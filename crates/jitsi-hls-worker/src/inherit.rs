@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use rec_core::access;
+use rec_core::fault;
 use rec_core::recording::{Room, io_error};
 use rec_core::text::shown;
 use walkdir::WalkDir;
@@ -56,6 +57,7 @@ pub(crate) fn origin(room: &Room, dir: &str, name: &OsStr, nice: u32, stop: &Ato
     remove_tree(&tmp).and_then(|()| fs::create_dir(&tmp)).with_context(|| format!("make {}", shown(&tmp)))?;
     let inherited = Inherited { room: &room.dir, dir: room.path(dir), dir_name: dir, tmp: &tmp, name, nice, stop };
     let origin = inherited.origin();
+    fault::point("HLS is compared");
     // What cannot be removed now, the next run removes.
     let _ = remove_tree(&tmp);
     if stop.load(Ordering::Relaxed) { Ok(Origin::Stopped) } else { origin }

@@ -10,6 +10,7 @@ use rec_core::config::{Config, WindowCloses};
 use rec_core::deadline::Deadline;
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::fault;
 use rec_core::glance::rooms;
 use rec_core::lock::Lock;
 use rec_core::log::{Log, say};
@@ -84,6 +85,7 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
         };
         Some(lock)
     };
+    fault::point("worker begins");
     let stop = signals::stop_flag()?;
     let client = Client::new((&config.notion).into(), Deadline::after(Duration::ZERO, &stop));
     let named = !cli.dirs.is_empty();

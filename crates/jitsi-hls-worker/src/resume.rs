@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rec_core::config::SegmentType;
 use rec_core::durable;
+use rec_core::fault;
 use rec_core::recording::Fingerprint;
 use rec_core::small;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,7 @@ impl<'a> Checkpoints<'a> {
             return Ok(());
         }
         File::open(self.cwd)?.sync_all()?;
+        fault::point("segments last");
         let journal = Journal { of: self.of, recipe: named(self.recipe), playlists };
         durable::write(&self.cwd.join(JOURNAL), &serde_json::to_vec(&journal)?)
     }
@@ -168,7 +170,9 @@ impl Earlier {
             return None;
         }
         let resume = resume(cwd, recipe, source, &kept, length, stop)?;
+        fault::point("earlier segments are found");
         clear(cwd, &kept).ok()?;
+        fault::point("all but earlier segments is gone");
         Some(Self { resume, kept })
     }
 }

@@ -13,6 +13,7 @@ use rec_core::config::Config;
 use rec_core::deadline::{Deadline, age};
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::fault;
 use rec_core::lock::Lock;
 use rec_core::log::Log;
 use rec_core::mp4::Shape;
@@ -133,8 +134,10 @@ impl Worker<'_> {
             self.log.line(&format!("Busy room={}: another tool, or its ffmpeg, has it locked", room.id()));
             return Ok(if self.named { Exit::Later } else { Exit::Done }.into());
         };
+        fault::point("worker has the room's lock");
         room.sweep();
         sweep(room, resume::is_begun)?;
+        fault::point("worker has swept");
         if self.retry {
             self.forget(room)?;
         }
@@ -222,12 +225,17 @@ impl Worker<'_> {
             let Some((index, step)) = next else { break };
             // A step leads to another one, or its recording's turn is over.
             anyhow::ensure!(last.as_ref() != Some(&(index, step, state.clone())), "{step:?} leads nowhere");
+            let goes_on = last.as_ref().is_some_and(|(before, ..)| *before == index);
             last = Some((index, step, state.clone()));
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Exit::Later.into());
             }
             let entry = Entry { room, state: &mut state, index };
             let shown = entry.shown();
+            if step == Step::Remove && !goes_on {
+                // The run that told Notion died before it could say so.
+                self.log.line(&format!("HLS exists. Notion ok. Deleting mp4 {shown}"));
+            }
             // One that cannot be read does not keep the others of its room from their turn.
             let stepped = (Turn { worker: self, lock, entry }).step(step).unwrap_or_else(|error| {
                 self.log.error(&format!("ERROR: {shown}: {error:#}"));

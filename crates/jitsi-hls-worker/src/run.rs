@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rec_core::config::WindowCloses;
+use rec_core::fault;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
@@ -195,6 +196,7 @@ pub(crate) fn run(command: &mut Command, watch: &Watch<'_>, mut on_line: impl Fn
     // A group of its own: Ctrl-C at a terminal is for us, and we say when the child goes.
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
+    fault::point("program begins");
     let (sender, lines) = mpsc::sync_channel(1024);
     let out = child.stdout.take().context("no stdout")?;
     let err = child.stderr.take().context("no stderr")?;

@@ -9,6 +9,7 @@ use rec_core::adopt;
 use rec_core::deadline::age;
 use rec_core::durable;
 use rec_core::exit::Exit;
+use rec_core::fault;
 use rec_core::hold::Hold;
 use rec_core::lock::Lock;
 use rec_core::log::{self, Log};
@@ -187,6 +188,7 @@ impl<'a> Turn<'a> {
         // Where the state cannot be written, nothing is begun that it would have to know of.
         self.entry.change(|_| ())?;
         self.log().line(&format!("Process {}", self.shown()));
+        fault::point("row is about to say processing");
         let processing = Row::mp4(Status::Processing);
         // The script went on whatever Notion said to this, and so do we, but for a row that nobody wants any more.
         match self.update(processing) {
@@ -204,6 +206,7 @@ impl<'a> Turn<'a> {
                 })?;
                 match job.put_in_place() {
                     Ok(()) => {
+                        fault::point("HLS in place lasts");
                         let id = self.entry.room.id();
                         let done = match &self.entry.recording().damage {
                             None => format!("Notion updated to HLS. Deleting mp4 room={id}"),
@@ -301,6 +304,7 @@ impl<'a> Turn<'a> {
                 hls::sync_tree(&path)
                     .and_then(|()| durable::sync_parent(&path))
                     .with_context(|| format!("fsync {}", shown(&path)))?;
+                fault::point("inherited HLS lasts");
                 self.entry.change(|recording| recording.hls = Some(Hls { of: recording.source }))?;
             }
             Origin::Broken(why) => self.rebuild(&why)?,
@@ -324,6 +328,7 @@ impl<'a> Turn<'a> {
         let path = self.hls_dir();
         self.log().line(&format!("HLS in {} is not whole and is made anew: {why}", shown(&path)));
         hls::remove_tree(&path).map_err(|error| durable::failed("remove", &path, error))?;
+        fault::point("HLS that is not whole is gone");
         self.entry.change(|recording| (recording.hls, recording.row) = (None, None))
     }
 
@@ -369,8 +374,11 @@ impl<'a> Turn<'a> {
         let Some(mp4) = self.mp4()? else { return Ok(Ok(())) };
         let path = self.entry.room.path(&mp4.name);
         if fingerprint(&path)? == mp4.print {
+            fault::point("MP4 is about to go");
             fs::remove_file(&path)
+                .inspect(|()| fault::point("MP4 is gone"))
                 .and_then(|()| durable::sync_parent(&path))
+                .inspect(|()| fault::point("removal lasts"))
                 .map_err(|error| durable::failed("its HLS is published: delete", &path, error))?;
             self.entry.change(|recording| recording.removed = Some(OffsetDateTime::now_utc()))?;
         }
