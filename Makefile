@@ -14,8 +14,8 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/vendor-completions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
-TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-check rec-hook rec-url
-PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-check.8 rec-hook.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
+TOOLS = jitsi-finalize jitsi-hls-worker notion-patch rec-check rec-hook rec-ls rec-url
+PAGES = jitsi-finalize.8 jitsi-hls-worker.8 notion-patch.1 rec-check.8 rec-hook.1 rec-ls.1 rec-url.1 recording-pipeline.7 recording-pipeline.env.5
 GUIDES = caddy.md jibri-debian.md jibri-docker.md watch.md watch-dark.png watch-light.png watch-phone.png webhooks-optilearn.md webhooks-reflector.md
 UNITS = jitsi-hls-worker.path jitsi-hls-worker.service jitsi-hls-worker.timer rec-hook.service rec-hook.timer
 # What an admin copies to where it takes effect; the directory's name says where that is.

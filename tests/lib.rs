@@ -16,6 +16,7 @@ pub mod faults;
 pub mod hls;
 pub mod host;
 pub mod jibri;
+pub mod ls;
 pub mod media;
 pub mod names;
 pub mod npm;

@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use pipeline_tests::{Bench, assert_published, run, skipped};
 
 /// Those that say on stderr what is wrong with the env file; `rec-check` is there to say it.
-const TOOLS: [&str; 5] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-hook", "rec-url"];
-const ALL: [&str; 6] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-check", "rec-hook", "rec-url"];
+const TOOLS: [&str; 6] = ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-hook", "rec-ls", "rec-url"];
+const ALL: [&str; 7] =
+    ["jitsi-finalize", "jitsi-hls-worker", "notion-patch", "rec-check", "rec-hook", "rec-ls", "rec-url"];
 
 /// With what a tool ends whose command line is wrong, and one whose env file is: `rec-hook` has the codes of sysexits.h.
 fn codes(tool: &str) -> (i32, i32) {

@@ -12,12 +12,13 @@ use rec_core::config::{DEFAULT_ENV_FILE, ENV_FILE_VARIABLE, KEYS};
 use sources::{Sources, sources};
 
 /// The tools and their pages.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 7] = [
     ("jitsi-finalize", "jitsi-finalize.8"),
     ("jitsi-hls-worker", "jitsi-hls-worker.8"),
     ("notion-patch", "notion-patch.1"),
     ("rec-check", "rec-check.8"),
     ("rec-hook", "rec-hook.1"),
+    ("rec-ls", "rec-ls.1"),
     ("rec-url", "rec-url.1"),
 ];
 

@@ -6,18 +6,20 @@ use std::process::Command;
 
 use pipeline_tests::{binary, files_below, listing, run, watch};
 
-const INSTALLED: [&str; 59] = [
+const INSTALLED: [&str; 64] = [
     "bin/jitsi-finalize",
     "bin/jitsi-hls-worker",
     "bin/notion-patch",
     "bin/rec-check",
     "bin/rec-hook",
+    "bin/rec-ls",
     "bin/rec-url",
     "share/bash-completion/completions/jitsi-finalize",
     "share/bash-completion/completions/jitsi-hls-worker",
     "share/bash-completion/completions/notion-patch",
     "share/bash-completion/completions/rec-check",
     "share/bash-completion/completions/rec-hook",
+    "share/bash-completion/completions/rec-ls",
     "share/bash-completion/completions/rec-url",
     "share/doc/jitsi-recording-pipeline/CHANGELOG.md",
     "share/doc/jitsi-recording-pipeline/LICENSE",
@@ -49,11 +51,13 @@ const INSTALLED: [&str; 59] = [
     "share/fish/vendor_completions.d/notion-patch.fish",
     "share/fish/vendor_completions.d/rec-check.fish",
     "share/fish/vendor_completions.d/rec-hook.fish",
+    "share/fish/vendor_completions.d/rec-ls.fish",
     "share/fish/vendor_completions.d/rec-url.fish",
     "share/jitsi-recording-pipeline/Caddyfile",
     "share/jitsi-recording-pipeline/recordings.conf",
     "share/man/man1/notion-patch.1",
     "share/man/man1/rec-hook.1",
+    "share/man/man1/rec-ls.1",
     "share/man/man1/rec-url.1",
     "share/man/man5/recording-pipeline.env.5",
     "share/man/man7/recording-pipeline.7",
@@ -65,6 +69,7 @@ const INSTALLED: [&str; 59] = [
     "share/zsh/vendor-completions/_notion-patch",
     "share/zsh/vendor-completions/_rec-check",
     "share/zsh/vendor-completions/_rec-hook",
+    "share/zsh/vendor-completions/_rec-ls",
     "share/zsh/vendor-completions/_rec-url",
 ];
 

@@ -59,6 +59,7 @@ mod progress;
 mod publish_link;
 mod rec_check;
 mod rec_hook;
+mod rec_ls;
 mod rec_url;
 mod receivers;
 mod resume;

@@ -80,10 +80,18 @@ pub fn write_id(room: &Room, page: &PageId) -> Result<()> {
 /// The state of a directory as found: ours where there is one, else what the scripts left, with `.notion_id` followed where
 /// the scripts have made another row since.
 pub fn load(config: &Config, room: &Room, mp4s: &[Mp4]) -> Result<State> {
+    found(room, mp4s, |name| bare_url(config, room, name))
+}
+
+/// The same for who only looks, and needs no URL of a row that Notion has to be asked for.
+pub fn look(room: &Room, mp4s: &[Mp4]) -> Result<State> {
+    found(room, mp4s, |_| String::new())
+}
+
+fn found(room: &Room, mp4s: &[Mp4], url: impl Fn(&Mp4) -> String) -> Result<State> {
     let left = Left::read(room)?;
     let taken = |slot| room.has_slot(slot);
-    let mut state =
-        State::load(room)?.unwrap_or_else(|| adopt(&left, mp4s, |name| bare_url(config, room, name), taken));
+    let mut state = State::load(room)?.unwrap_or_else(|| adopt(&left, mp4s, url, taken));
     follow(&mut state, &left, mp4s, taken);
     Ok(state)
 }

@@ -56,14 +56,21 @@ pub struct Glance {
 impl Glance {
     /// One pass over the directory; only MP4s cost a stat.
     pub fn at(room: &Room, config: &Config) -> Result<Self> {
-        let retry = if config.hls.accept_damaged { Retry::Salvage } else { Retry::Nothing };
+        let mut glance = Self::bare(room)?;
+        glance.retry = if config.hls.accept_damaged { Retry::Salvage } else { Retry::Nothing };
+        glance.link = config.publish_link;
+        Ok(glance)
+    }
+
+    /// The same without a configuration: with what holds where the env file says nothing.
+    pub fn bare(room: &Room) -> Result<Self> {
         let mut glance = Self {
             mp4s: Vec::new(),
             has_state: false,
             has_id: false,
             litter: false,
-            retry,
-            link: config.publish_link,
+            retry: Retry::Nothing,
+            link: Link::default(),
             dirs: Vec::new(),
         };
         for entry in fs::read_dir(&room.dir).map_err(|error| access::reading("list", &room.dir, error))? {
@@ -93,10 +100,26 @@ impl Glance {
         Ok(glance)
     }
 
+    /// Whether a directory of this name is there, `v0` say.
+    pub fn has_dir(&self, name: &str) -> bool {
+        self.dirs.iter().any(|dir| *dir == *name)
+    }
+
+    /// The directories of HLS by their numbers, and whether each is being built.
+    pub fn slots(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.dirs.iter().filter_map(|dir| {
+            let name = dir.to_str()?.strip_prefix('v')?;
+            let (number, building) = name.strip_suffix(".tmp").map_or((name, false), |number| (number, true));
+            // `v07` and `v+7` are nobody's.
+            let slot: u32 = number.parse().ok()?;
+            (slot.to_string() == number).then_some((slot, building))
+        })
+    }
+
     /// The facts for a recording's plan.
     pub fn facts<'a>(&'a self, room: &Room, recording: &Recording, named: bool) -> Facts<'a> {
         let dir = recording.hls_dir();
-        let hls_dir = self.dirs.iter().any(|name| *name == *dir);
+        let hls_dir = self.has_dir(&dir);
         Facts {
             mp4: self.mp4s.iter().find(|mp4| recording.is_of(mp4)),
             hls_dir,

@@ -112,7 +112,8 @@ pub fn wanted(recording: &Recording, facts: &Facts<'_>) -> Step {
         (Some(_), _) if given_up => Step::Rest,
         (Some(_), None) if facts.hls_dir => Step::Inherit,
         (Some(_), None) => Step::Encode,
-        (Some(_), Some(_)) if !told => Step::Publish,
+        // HLS that is gone is found to be so there, and made anew.
+        (Some(_), Some(_)) if !told || !facts.hls_dir => Step::Publish,
         (Some(_), Some(hls)) if hls.of == Some(mp4.print) && recording.damage.is_none() => Step::Remove,
         (Some(_), Some(_)) => Step::Rest,
     }
@@ -243,6 +244,12 @@ mod tests {
             assert_eq!(step(edit, here, there, named), wanted, "{name}");
         }
         assert_eq!(step(|r| r.hls = hls(), true, true, false), Step::Publish, "HLS made, row silent");
+        let damaged: Edit = |r| {
+            (r.hls, r.row) = (Some(Hls { of: Some(mp4().print) }), Some(PUBLISHED));
+            r.damage = Some("it is cut".to_owned());
+        };
+        assert_eq!(step(damaged, true, true, false), Step::Rest, "published, and its MP4 kept");
+        assert_eq!(step(damaged, true, false, false), Step::Publish, "the same, and its HLS gone");
         assert_eq!(step(|r| (r.hls, r.row) = (hls(), Some(PUBLISHED)), true, true, false), Step::Remove);
         assert_eq!(step(|r| (r.hls, r.row) = (Some(Hls { of: None }), Some(PUBLISHED)), true, true, false), Step::Rest);
     }

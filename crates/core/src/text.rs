@@ -48,6 +48,29 @@ pub fn word(text: &str) -> String {
     }
 }
 
+/// A path as a word for a shell, byte for byte: bash, zsh and busybox read what [`word`] cannot hold.
+pub fn path_word(path: impl AsRef<OsStr>) -> String {
+    let bytes = path.as_ref().as_bytes();
+    match path.as_ref().to_str() {
+        // Nothing in it but what can be shown as it is.
+        Some(text) if shown(text) == text => return word(text),
+        _ => {}
+    }
+    let mut quoted = String::from("$'");
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => quoted.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => quoted.push(char::from(*byte)),
+            // Three digits, so that none of what follows is taken for a part of it.
+            byte => {
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
 /// A number of bytes in the unit that `HLS_MIN_FREE` has for as many.
 #[expect(clippy::cast_precision_loss, reason = "rounded anyway")]
 pub fn bytes(count: u64) -> String {
@@ -79,6 +102,22 @@ mod tests {
         ];
         for (name, wanted) in cases {
             assert_eq!(shown(OsStr::from_bytes(name)), wanted);
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell_byte_for_byte() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"/r/a", "/r/a"),
+            (b"/r/it's", r"'/r/it'\''s'"),
+            ("/r/Привет".as_bytes(), "/r/Привет"),
+            (b"/r/new\nline", r"$'/r/new\012line'"),
+            (b"/r/it's\n1", r"$'/r/it\'s\0121'"),
+            (b"/r/bad\xff", r"$'/r/bad\377'"),
+            (b"/r/back\\", r"'/r/back\'"),
+        ];
+        for (path, wanted) in cases {
+            assert_eq!(path_word(OsStr::from_bytes(path)), wanted);
         }
     }
 

@@ -12,7 +12,7 @@ use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::fault;
 use rec_core::glance::rooms;
-use rec_core::lock::Lock;
+use rec_core::lock::{self, Lock};
 use rec_core::log::{Log, say};
 use rec_core::notion::Client;
 use rec_core::recording::Room;
@@ -75,6 +75,9 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
             .map_err(|error| durable::failed("make LOCK_DIR", &config.lock_dir, error))?;
         let Some(lock) = Lock::try_acquire(&config.lock_dir.join("hls-worker.lock"))? else {
             log.line("Another worker is running, exit.");
+            if let Some(holder) = lock::holder(&config.lock_dir.join("hls-worker.lock")) {
+                log.detail(&format!("It is {holder}"));
+            }
             if let Some(closed) = freezing(config).filter(|_| !cli.dirs.is_empty()) {
                 let lock = rec_core::text::shown(config.lock_dir.join("hls-worker.lock"));
                 log.line(&format!(

@@ -14,7 +14,7 @@ use rec_core::deadline::{Deadline, age};
 use rec_core::durable;
 use rec_core::exit::Exit;
 use rec_core::fault;
-use rec_core::lock::Lock;
+use rec_core::lock::{self, Lock};
 use rec_core::log::Log;
 use rec_core::mp4::Shape;
 use rec_core::notion::Client;
@@ -132,6 +132,9 @@ impl Worker<'_> {
         }
         let Some(lock) = Lock::try_acquire(&room.path(LOCK))? else {
             self.log.line(&format!("Busy room={}: another tool, or its ffmpeg, has it locked", room.id()));
+            if let Some(holder) = lock::holder(&room.path(LOCK)) {
+                self.log.detail(&format!("It was locked last by {holder}"));
+            }
             return Ok(if self.named { Exit::Later } else { Exit::Done }.into());
         };
         fault::point("worker has the room's lock");
