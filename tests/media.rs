@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// Change it when a clip's recipe changes.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// The kinds of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,31 +23,34 @@ pub enum Clip {
     Moment,
     /// 10 s of 1280x720 with Jibri's current options.
     Hd,
-    /// 9 s of 1920x1080 with Jibri's current options.
+    /// 9 s of 1920x1080, of few frames, with Jibri's current options otherwise: what it costs goes by them.
     FullHd,
+    /// 10 s of 1280x720 with 5 frames a second: for browsers, to whom each one is work.
+    Sparse,
     /// As Jibri recorded before 2025: veryfast, a keyframe every 2 s.
     Old,
-    /// 9 s of 854x480, in the high profile and with pictures that are told from later ones.
+    /// 9 s of 240x480, in the high profile and with pictures that are told from later ones. Narrow, as those below: what a
+    /// picture costs goes by its width, and which renditions it gets by its height.
     High,
-    /// No audio.
+    /// 9 s of 240x480 without audio.
     Silent,
     /// No video.
     AudioOnly,
     /// 640x360: lower than the rendition.
     Low,
-    /// 1024x768.
+    /// 1024x768, of few frames.
     FourThree,
-    /// 720x1280.
+    /// 720x1280, of few frames.
     Portrait,
     /// 641x361, in a pixel format that allows it.
     Odd,
     /// 4:4:4, which the main profile cannot hold.
     Full,
-    /// 15 s with frames at uneven times.
+    /// 15 s of 240x480 with frames at uneven times.
     Vfr,
     /// 3 h, of a narrow picture and few frames, so that it costs seconds.
     Long,
-    /// 9 s with a flash and a beep every 2 s.
+    /// 9 s of 240x480 with a flash and a beep every 2 s.
     Clap,
     /// The index in front.
     FastStart,
@@ -113,6 +116,8 @@ fn make(clip: Clip, to: &Path) {
     let av = |size: &str, seconds: u32, options: &str| {
         format!("-f lavfi -i {} -f lavfi -i {} {options}", picture(size, seconds), tone(440, seconds))
     };
+    // With keyframes as far apart as at Jibri's 30 frames a second.
+    let few = |size: &str, seconds| av(size, seconds, jibri).replace("r=30", "r=10").replace("-r 30", "-r 10 -g 83");
     let args = match clip {
         Clip::Jibri => av("320x180", 8, jibri),
         Clip::Other => format!("-f lavfi -i mandelbrot=s=320x180:r=30 -f lavfi -i {} -t 8 {jibri}", tone(880, 8)),
@@ -123,23 +128,24 @@ fn make(clip: Clip, to: &Path) {
         Clip::Short => av("320x180", 4, jibri),
         Clip::Moment => av("320x180", 2, jibri),
         Clip::Hd => av("1280x720", 10, jibri),
+        Clip::Sparse => av("1280x720", 10, jibri).replace("r=30", "r=5").replace("-r 30", "-r 5 -g 10"),
         Clip::Old => {
             av("1280x720", 10, &jibri.replace("-preset ultrafast", "-preset veryfast -tune zerolatency -g 60"))
         }
-        Clip::FullHd => av("1920x1080", 9, jibri),
+        Clip::FullHd => few("1920x1080", 9),
         Clip::High => {
-            av("854x480", 9, "-c:v libx264 -profile:v high -preset veryfast -pix_fmt yuv420p -g 90 -c:a aac -f mp4")
+            av("240x480", 9, "-c:v libx264 -profile:v high -preset veryfast -pix_fmt yuv420p -g 90 -c:a aac -f mp4")
         }
-        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("854x480", 9)),
+        Clip::Silent => format!("-f lavfi -i {} {jibri} -an", picture("240x480", 9)),
         Clip::AudioOnly => format!("-f lavfi -i {} {jibri} -vn", tone(440, 8)),
         Clip::Low => av("640x360", 8, jibri),
-        Clip::FourThree => av("1024x768", 8, jibri),
-        Clip::Portrait => av("720x1280", 8, jibri),
+        Clip::FourThree => few("1024x768", 8),
+        Clip::Portrait => few("720x1280", 8),
         Clip::Odd => av("641x361", 8, "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac -f mp4"),
         Clip::Full => av("640x480", 8, "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac -f mp4"),
         Clip::Vfr => {
             // Two of three frames fall out of every other second.
-            let uneven = format!("{},select='if(mod(floor(t),2),not(mod(n,3)),1)'", picture("854x480", 15));
+            let uneven = format!("{},select='if(mod(floor(t),2),not(mod(n,3)),1)'", picture("240x480", 15));
             let options = jibri.replace("-r 30", "-vsync vfr");
             format!("-f lavfi -i {uneven} -f lavfi -i {} {options}", tone(440, 15))
         }
@@ -152,7 +158,7 @@ fn make(clip: Clip, to: &Path) {
             return fs::remove_file(minute).unwrap();
         }
         Clip::Clap => {
-            let flash = "color=black:s=854x480:r=30:d=9,drawbox=c=white:t=fill:enable='lt(mod(t,2),0.5)*gt(t,1)'";
+            let flash = "color=black:s=240x480:r=30:d=9,drawbox=c=white:t=fill:enable='lt(mod(t,2),0.5)*gt(t,1)'";
             let beep = "aevalsrc='0.5*sin(2000*PI*t)*lt(mod(t,2),0.5)*gt(t,1)':d=9,aformat=channel_layouts=stereo";
             format!("-f lavfi -i {flash} -f lavfi -i {beep} {jibri}")
         }

@@ -79,7 +79,7 @@ fn watch() -> BTreeMap<String, Option<String>> {
     bench.set("PUBLIC_BASE_URL", caddy.base.clone());
     bench.set("PUBLISH_LINK", "page");
     let rooms = record(&mut bench);
-    let seconds = hls::seconds_of(&media::clip(Clip::Hd));
+    let seconds = hls::seconds_of(&media::clip(Clip::Sparse));
     let site = json!({
         "base": caddy.base, "user": USER, "password": PASSWORD, "rooms": rooms, "mp4": MP4, "seconds": seconds,
     });
@@ -110,16 +110,16 @@ fn record(bench: &mut Bench) -> BTreeMap<String, String> {
         let room = bench.recorded_of(clip, name);
         bench.finalize(room).exits(0);
     };
-    put(bench, Clip::Hd, "480p");
+    put(bench, Clip::Sparse, "480p");
     put(bench, Clip::AudioOnly, "sound");
     published(bench);
     for profile in ["abr", "source", "hybrid"] {
         bench.set("HLS_PROFILE", profile);
-        put(bench, Clip::Hd, profile);
+        put(bench, Clip::Sparse, profile);
         published(bench);
     }
     bench.set("HLS_SEGMENT_TYPE", "fmp4");
-    put(bench, Clip::Hd, "fmp4");
+    put(bench, Clip::Sparse, "fmp4");
     published(bench);
     bench.unset("HLS_SEGMENT_TYPE");
     bench.unset("HLS_PROFILE");

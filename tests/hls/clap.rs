@@ -4,23 +4,21 @@ use std::path::Path;
 use std::process::Command;
 
 use super::playlist::Master;
-use super::rendition::Rendition;
+use super::rendition::film;
 
 /// How far a beep may move against its flash: two frames of AAC, and less than what people notice.
 const NOTICED: f64 = 0.05;
 
-/// Asserts that flash and beep are together in each rendition as they are in `source`, and as often.
+/// Asserts that flash and beep are together in each rendition as they were in the source, and as often.
 #[track_caller]
-pub fn check(dir: &Path, source: &Path) {
+pub fn check(dir: &Path, was: &Claps) {
     let master = Master::read(dir);
-    let rungs: Vec<_> = master.variants.iter().map(|variant| Rendition::read(dir, &variant.uri)).collect();
-    let audio = master.audio.as_ref().map(|audio| Rendition::read(dir, audio.text("URI")));
-    let was = Claps { flashes: flashes(source), beeps: beeps(source) };
-    assert!(was.flashes.len() > 2 && was.flashes.len() == was.beeps.len(), "{was:?}");
-    for rung in &rungs {
-        let sound = audio.as_ref().unwrap_or(rung);
-        let is = Claps { flashes: flashes(rung.film.path()), beeps: beeps(sound.film.path()) };
-        let (name, count) = (&rung.name, was.flashes.len());
+    let apart = master.audio.as_ref().map(|audio| beeps(film(dir, audio.text("URI")).path()));
+    let count = was.flashes.len();
+    for variant in &master.variants {
+        let (film, name) = (film(dir, &variant.uri), &variant.uri);
+        let beeps = apart.clone().unwrap_or_else(|| beeps(film.path()));
+        let is = Claps { flashes: flashes(film.path()), beeps };
         assert_eq!((is.flashes.len(), is.beeps.len()), (count, count), "{name}: {is:?}, of {was:?}");
         for at in 0..count {
             let moved = is.step(at) - was.step(at);
@@ -33,12 +31,20 @@ pub fn check(dir: &Path, source: &Path) {
 
 /// When a film flashes and beeps.
 #[derive(Debug)]
-struct Claps {
+pub struct Claps {
     flashes: Vec<f64>,
     beeps: Vec<f64>,
 }
 
 impl Claps {
+    /// Those of a recording, of which there are some, and each flash has its beep.
+    #[track_caller]
+    pub fn of(source: &Path) -> Self {
+        let claps = Self { flashes: flashes(source), beeps: beeps(source) };
+        assert!(claps.flashes.len() > 2 && claps.flashes.len() == claps.beeps.len(), "{claps:?}");
+        claps
+    }
+
     fn step(&self, at: usize) -> f64 {
         self.beeps[at] - self.flashes[at]
     }

@@ -18,8 +18,6 @@ pub struct Rendition {
     pub name: String,
     /// The playlist.
     pub media: Media,
-    /// All of it in one file, as a player appends it.
-    pub film: NamedTempFile,
     bytes: Vec<u8>,
     /// Where in the film each segment begins.
     begins: Vec<usize>,
@@ -131,15 +129,10 @@ impl Rendition {
     #[track_caller]
     pub fn read(dir: &Path, uri: &str) -> Self {
         let media = Media::read(&dir.join(uri));
-        let (mut bytes, mut begins) = (media.map.as_ref().map(read).unwrap_or_default(), Vec::new());
-        for segment in &media.segments {
-            begins.push(bytes.len());
-            bytes.extend(read(&segment.piece));
-        }
-        let film = NamedTempFile::new().unwrap();
-        fs::write(film.path(), &bytes).unwrap();
+        let (bytes, begins) = appended(&media);
+        let film = written(&bytes);
         let (video, audio) = Track::both(film.path());
-        Self { name: uri.to_owned(), media, film, bytes, begins, video, audio }
+        Self { name: uri.to_owned(), media, bytes, begins, video, audio }
     }
 
     /// The stream that decides where segments begin: the picture, else the sound.
@@ -191,10 +184,8 @@ impl Rendition {
             first -= 1;
             length += self.media.segments[first].seconds;
         }
-        let film = NamedTempFile::new().unwrap();
         let (map, _) = self.bytes.split_at(self.begins[0]);
-        fs::write(film.path(), [map, &self.bytes[self.begins[first]..]].concat()).unwrap();
-        (film, length)
+        (written(&[map, &self.bytes[self.begins[first]..]].concat()), length)
     }
 
     /// What RFC 6381 calls its streams, by their own bytes, in each segment.
@@ -240,6 +231,28 @@ impl Rendition {
     fn units<'a>(&self, picture: &'a [u8]) -> Vec<&'a [u8]> {
         if self.is_ts() { bitstream::units_of_ts(picture) } else { bitstream::units_of_mp4(picture) }
     }
+}
+
+/// All that a media playlist of a directory names in one file, as a player appends it.
+#[track_caller]
+pub fn film(dir: &Path, uri: &str) -> NamedTempFile {
+    written(&appended(&Media::read(&dir.join(uri))).0)
+}
+
+/// The bytes of all segments, and where each begins.
+fn appended(media: &Media) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut begins) = (media.map.as_ref().map(read).unwrap_or_default(), Vec::new());
+    for segment in &media.segments {
+        begins.push(bytes.len());
+        bytes.extend(read(&segment.piece));
+    }
+    (bytes, begins)
+}
+
+fn written(bytes: &[u8]) -> NamedTempFile {
+    let film = NamedTempFile::new().unwrap();
+    fs::write(film.path(), bytes).unwrap();
+    film
 }
 
 fn read(piece: &Piece) -> Vec<u8> {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pipeline_tests::hls::{self, clap, playlist::Media};
+use pipeline_tests::hls::clap::{self, Claps};
+use pipeline_tests::hls::{self, playlist::Media};
 use pipeline_tests::media::{Clip, clip, ffmpeg, word};
 use pipeline_tests::{Bench, players, rooms};
 
@@ -10,6 +11,11 @@ const PROFILES: [&str; 4] = ["480p", "abr", "source", "hybrid"];
 
 /// Width and height.
 type Size = (u64, u64);
+
+/// What the profiles make of 240x480.
+const NARROW: [&[Size]; 4] = [LOW, BOTH, LOW, BOTH];
+const LOW: &[Size] = &[(240, 480)];
+const BOTH: &[Size] = &[(180, 360), (240, 480)];
 
 /// Keys of the env file.
 type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -19,6 +25,10 @@ type Settings<'a> = &'a [(&'a str, &'a str)];
 fn publish(bench: &mut Bench, room: &str, source: &Path, settings: Settings<'_>) -> PathBuf {
     for (key, value) in settings {
         bench.set(key, *value);
+    }
+    // Its pictures are the matter of extras.rs.
+    for key in ["HLS_POSTER", "HLS_PREVIEWS"] {
+        bench.set(key, "no");
     }
     let room = bench.room(room);
     std::fs::copy(source, room.join("meeting.mp4")).unwrap();
@@ -83,8 +93,7 @@ fn full_hd() {
 
 #[test]
 fn high_profile_of_480_lines() {
-    let ladder = &[(640, 360), (854, 480)];
-    in_each_profile(Clip::High, [&ladder[1..], ladder, &ladder[1..], ladder]);
+    in_each_profile(Clip::High, NARROW);
 }
 
 #[test]
@@ -101,14 +110,12 @@ fn portrait() {
 
 #[test]
 fn uneven_times() {
-    let ladder = &[(640, 360), (854, 480)];
-    in_each_profile(Clip::Vfr, [&ladder[1..], ladder, &ladder[1..], ladder]);
+    in_each_profile(Clip::Vfr, NARROW);
 }
 
 #[test]
 fn silence() {
-    let ladder = &[(640, 360), (854, 480)];
-    in_each_profile(Clip::Silent, [&ladder[1..], ladder, &ladder[1..], ladder]);
+    in_each_profile(Clip::Silent, NARROW);
 }
 
 #[test]
@@ -131,11 +138,10 @@ fn three_hours() {
 fn mp4_segments_and_single_files() {
     let mut bench = Bench::new();
     let source = clip(Clip::High);
-    let (low, all): (&[Size], &[Size]) = (&[(854, 480)], &[(640, 360), (854, 480)]);
     let (fmp4, single) = (("HLS_SEGMENT_TYPE", "fmp4"), ("HLS_SINGLE_FILE", "yes"));
     let mut dirs = Vec::new();
     for (name, settings) in [("mp4", &[fmp4][..]), ("single", &[single]), ("single mp4", &[fmp4, single])] {
-        for (profile, sizes) in PROFILES.into_iter().zip([low, all, low, all]) {
+        for (profile, sizes) in PROFILES.into_iter().zip(NARROW) {
             let settings = [&[("HLS_PROFILE", profile)], settings].concat();
             let dir = published(&mut bench, &format!("{name} {profile}"), &source, &settings, sizes);
             let files = rooms::listing(&dir);
@@ -160,7 +166,7 @@ fn segments_of_other_lengths() {
     let source = clip(Clip::High);
     let mut dirs = Vec::new();
     for seconds in ["2", "5", "30"] {
-        for (profile, sizes) in [("480p", &[(854, 480)][..]), ("abr", &[(640, 360), (854, 480)])] {
+        for (profile, sizes) in [("480p", LOW), ("abr", BOTH)] {
             let settings = [("HLS_PROFILE", profile), ("HLS_SEGMENT_SECONDS", seconds)];
             let dir = published(&mut bench, &format!("{profile} {seconds}"), &source, &settings, sizes);
             let name = if sizes.len() > 1 { "480p.m3u8" } else { "stream.m3u8" };
@@ -195,24 +201,21 @@ fn what_a_copy_cannot_hold_is_encoded() {
         ffmpeg(&format!("{args} -f mp4"), &film);
         film
     };
-    let old = word(&clip(Clip::Old));
-    let open = "-f lavfi -i testsrc2=s=640x480:r=30:d=8 -f lavfi -i sine=440:d=8 -pix_fmt yuv420p -c:v libx264 -preset \
-                veryfast -x264-params open-gop=1:keyint=60:bframes=3 -c:a aac -ac 2";
-    let (hd, sd): ([&[Size]; 4], [&[Size]; 4]) = (
-        [&[(854, 480)], &[(640, 360), (854, 480), (1280, 720)], &[(1280, 720)], &[(640, 360), (854, 480), (1280, 720)]],
-        [&[(640, 480)], &[(480, 360), (640, 480)], &[(640, 480)], &[(480, 360), (640, 480)]],
-    );
+    let (sources, sound) = ("-f lavfi -i testsrc2=s=240x480:r=30:d=10 -f lavfi -i sine=440:d=10", "-c:a aac -ac 2");
+    let video = "-pix_fmt yuv420p -c:v libx264 -preset veryfast";
+    // A keyframe every 2 s, and no frame that refers to a later one.
+    let plain = word(&film("plain", &format!("{sources} {video} -tune zerolatency -g 60 {sound}")));
+    let open = format!("{sources} {video} -x264-params open-gop=1:keyint=60:bframes=3 {sound}");
     let films = [
-        ("an edit list", film("edited", &format!("-ss 3.2 -i {old} -c copy")), hd),
+        ("an edit list", film("edited", &format!("-ss 3.2 -i {plain} -c copy"))),
         (
             "a picture a little late",
-            film("late", &format!("-itsoffset 0.3 -i {old} -i {old} -map 0:v -map 1:a -c copy")),
-            hd,
+            film("late", &format!("-itsoffset 0.3 -i {plain} -i {plain} -map 0:v -map 1:a -c copy")),
         ),
-        ("an open GOP", film("open", open), sd),
+        ("an open GOP", film("open", &open)),
     ];
-    for (name, film, sizes) in films {
-        for (profile, sizes) in PROFILES.into_iter().zip(sizes) {
+    for (name, film) in films {
+        for (profile, sizes) in PROFILES.into_iter().zip(NARROW) {
             let dir = published(&mut bench, &format!("{name} {profile}"), &film, &[("HLS_PROFILE", profile)], sizes);
             assert_segments_stand_alone(&dir);
         }
@@ -249,14 +252,14 @@ fn sound_stays_with_its_picture() {
         ("sound late", late("1.3", "sound")),
         ("picture late", late("1.7", "picture")),
     ];
-    let (low, all): (&[Size], &[Size]) = (&[(854, 480)], &[(640, 360), (854, 480)]);
     for (name, film) in films {
-        for (profile, sizes) in PROFILES.into_iter().zip([low, all, low, all]) {
+        let claps = Claps::of(&film);
+        for (profile, sizes) in PROFILES.into_iter().zip(NARROW) {
             let containers: &[_] = if name == "together" { &["ts", "fmp4"] } else { &["ts"] };
             for container in containers {
                 let settings = [("HLS_PROFILE", profile), ("HLS_SEGMENT_TYPE", *container)];
                 let dir = published(&mut bench, &format!("{name} {profile} {container}"), &film, &settings, sizes);
-                clap::check(&dir, &film);
+                clap::check(&dir, &claps);
             }
         }
     }
@@ -271,22 +274,21 @@ fn a_player_in_a_browser_shows_each_rendition_and_the_end() {
     let mut bench = Bench::new();
     let hd: &[Size] = &[(640, 360), (854, 480), (1280, 720)];
     let full: &[Size] = &[(640, 360), (854, 480), (1920, 1080)];
-    let sd: &[Size] = &[(640, 360), (854, 480)];
     let (fmp4, single) = (("HLS_SEGMENT_TYPE", "fmp4"), ("HLS_SINGLE_FILE", "yes"));
     let cases: [(&str, Clip, Settings<'_>, &[Size]); 13] = [
         ("480p", Clip::Hd, &[], &[(854, 480)]),
         ("480p", Clip::AudioOnly, &[], &[]),
-        ("480p", Clip::Vfr, &[single], &[(854, 480)]),
-        ("abr", Clip::Old, &[], hd),
-        ("abr", Clip::Silent, &[fmp4], sd),
-        ("abr", Clip::Vfr, &[fmp4, single], sd),
+        ("480p", Clip::Vfr, &[single], LOW),
+        ("abr", Clip::Sparse, &[], hd),
+        ("abr", Clip::Silent, &[fmp4], BOTH),
+        ("abr", Clip::Vfr, &[fmp4, single], BOTH),
         ("source", Clip::Hd, &[], &[(1280, 720)]),
-        ("source", Clip::High, &[fmp4, single], &[(854, 480)]),
+        ("source", Clip::High, &[fmp4, single], LOW),
         ("source", Clip::AudioOnly, &[fmp4], &[]),
         ("source", Clip::Long, &[], &[(64, 480)]),
         ("hybrid", Clip::FullHd, &[], full),
         ("hybrid", Clip::Hd, &[fmp4], hd),
-        ("hybrid", Clip::High, &[single], sd),
+        ("hybrid", Clip::High, &[single], BOTH),
     ];
     let mut dirs = Vec::new();
     for (at, (profile, kind, settings, _)) in cases.iter().enumerate() {

@@ -377,13 +377,13 @@ fn the_worker_that_dies_anywhere_when_a_person_has_it_retry_what_was_given_up() 
     let stage = || {
         let stage = finalized(bench());
         let path = stage.room.join(".recording.json");
-        let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let recording = &mut state["recordings"][0];
+        let mut known: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let recording = &mut known["recordings"][0];
         recording["failures"] = 3.into();
         recording["given_up"] = true.into();
         recording["error"] = "ffmpeg would not".into();
         recording["row"]["status"] = "error".into();
-        fs::write(&path, state.to_string()).unwrap();
+        fs::write(&path, known.to_string()).unwrap();
         stage
     };
     let command = |stage: &Stage| {

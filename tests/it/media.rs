@@ -55,7 +55,7 @@ fn a_recording_of_an_older_jibri() {
 
 #[test]
 fn a_recording_without_sound() {
-    published_clip(Clip::Silent, Some((854, 480)));
+    published_clip(Clip::Silent, Some((240, 480)));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn full_colour_becomes_what_the_main_profile_can_hold() {
 
 #[test]
 fn frames_at_uneven_times() {
-    published_clip(Clip::Vfr, Some((854, 480)));
+    published_clip(Clip::Vfr, Some((240, 480)));
 }
 
 #[test]
