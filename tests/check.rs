@@ -130,7 +130,7 @@ impl Machine {
         fs::create_dir(machine.bin()).unwrap();
         for tool in ["rec-check", "jitsi-finalize"] {
             // Where they were built there may be no way for other users.
-            fs::copy(binary(tool), machine.bin().join(tool)).unwrap();
+            run(Command::new("cp").arg(binary(tool)).arg(machine.bin().join(tool))).exits(0);
         }
         let users = "for user in jibri jitsi-recordings caddy; do \
                      getent passwd $user >/dev/null || useradd --system --user-group --home-dir / --no-create-home $user; \

@@ -1,6 +1,6 @@
 //! Sudden death at every place between two steps, and what each must lead to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -64,6 +64,14 @@ pub enum Places {
     All,
     /// From this one on, up to that one.
     Between(&'static str, &'static str),
+    /// At these.
+    At(&'static [&'static str]),
+}
+
+/// Whether a place is passed, and how often, is a matter of time: ffmpeg tells how far it is, and a checkpoint is made.
+fn is_by_chance(name: &str) -> bool {
+    let again = name.starts_with("ffmpeg is at work:") && !name.ends_with(":1");
+    again || name.starts_with("segments last:") || name.starts_with("resume.json ")
 }
 
 impl Places {
@@ -75,10 +83,9 @@ impl Places {
         let within = match self {
             Self::All => passages,
             Self::Between(first, last) => &passages[at(first)..=at(last)],
+            Self::At(names) => return names.iter().map(|name| passages[at(name)].clone()).collect(),
         };
-        // How often ffmpeg tells how far it is, is a matter of time.
-        let repeats = |name: &str| name.starts_with("ffmpeg is at work:") && !name.ends_with(":1");
-        within.iter().filter(|passage| !repeats(&passage.name)).cloned().collect()
+        within.iter().filter(|passage| !is_by_chance(&passage.name)).cloned().collect()
     }
 }
 
@@ -166,25 +173,41 @@ pub fn assert_nothing_lost(stage: &Stage, before: &[PathBuf]) {
 }
 
 /// The end of one recording that can be played: one row, which leads to HLS of its length; no MP4, no litter; `.notion_id` as
-/// the scripts would have it; a log that says what was done.
+/// the scripts would have it; a log that says what was done. Whether these bytes are played for the first time.
 #[track_caller]
-pub fn assert_same_end(bench: &Bench, room: &Path, seconds: f64) {
+pub fn assert_same_end(bench: &Bench, room: &Path, seconds: f64) -> bool {
     let row = bench.only_row();
     let name = room.file_name().unwrap().to_str().unwrap();
     let link = format!("https://rec.example.com/{name}/v0/master.m3u8");
     assert_eq!((row.status().as_deref(), row.url()), (Some("published"), Some(link)));
     rooms::assert_published(room);
-    let played = hls::play(&room.join("v0/master.m3u8"));
-    assert!((played - seconds).abs() < 0.5, "{played} s");
+    let new = assert_plays(&room.join("v0"), seconds);
     assert_eq!(fs::read_to_string(room.join(".notion_id")).unwrap(), format!("{}\n", row.id));
     assert!(!room.join("v0/resume.json").exists(), "{:?}", listing(&room.join("v0")));
     let log = log(bench);
     assert!(log.iter().any(|line| line.contains("eleting mp4 ")), "nothing tells why the MP4 is gone: {log:#?}");
+    new
 }
 
-/// What both tools have said, in their logs.
+/// Asserts that HLS plays for so long. What has been played need not be played again: of one recording it is the same bytes.
+/// Whether it was the first time.
+#[track_caller]
+pub fn assert_plays(dir: &Path, seconds: f64) -> bool {
+    static PLAYED: Mutex<BTreeMap<Vec<Vec<u8>>, f64>> = Mutex::new(BTreeMap::new());
+    // What is said about it has the time in it.
+    let files = listing(dir).into_iter().filter(|name| {
+        name.to_str().is_some_and(|name| Path::new(name).extension().is_none_or(|extension| extension != "json"))
+    });
+    let bytes: Vec<_> = files.map(|name| fs::read(dir.join(name)).unwrap()).collect();
+    let known = PLAYED.lock().unwrap().get(&bytes).copied();
+    let played = known.unwrap_or_else(|| hls::play(&dir.join("master.m3u8")));
+    PLAYED.lock().unwrap().insert(bytes, played);
+    assert!((played - seconds).abs() < 0.5, "{}: {played} s", dir.display());
+    known.is_none()
+}
+
+/// What the worker has said, in its log.
 fn log(bench: &Bench) -> Vec<String> {
-    // Finalize's lines may be followed by more of them.
     bench.log("hls-worker.log")
 }
 

@@ -61,6 +61,14 @@ impl<'a> SmallDisk<'a> {
         fs::remove_file(self.filler()).unwrap();
     }
 
+    /// Mounts it anew, so that nothing can be written to it (`ro`) or all can (`rw`).
+    pub fn remount(&self, how: &str) {
+        let mut mount = Command::new("nsenter");
+        mount.args(["--mount", "--target", &self.holder.id().to_string(), "--wd=/", "--"]);
+        mount.args(["mount", "-o", &format!("remount,{how}")]).arg(self.bench.recordings());
+        run(&mut mount).exits(0);
+    }
+
     fn filler(&self) -> PathBuf {
         self.recordings().join("filler")
     }

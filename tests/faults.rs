@@ -138,6 +138,8 @@ impl Meets {
 pub enum Wrong {
     /// Notion, or something in its place, answers so, or does not.
     Notion(Fault),
+    /// Notion does what it does not answer, and shows it to no query for minutes.
+    NotShown,
     /// The token that it was given is no longer the right one.
     Token,
     /// Nobody listens at its address.
@@ -153,6 +155,10 @@ impl Wrong {
     pub fn make(&self, bench: &mut Bench, moment: Moment) {
         match self {
             Self::Notion(fault) => bench.notion.fail(moment.meets(fault.clone())),
+            Self::NotShown => {
+                bench.notion.query_lag(Duration::from_secs(100));
+                bench.notion.fail(moment.meets(Fault::silent_after()));
+            }
             Self::Token => bench.set("NOTION_TOKEN", "ntn_of_somebody_else"),
             Self::Refused => {
                 let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -169,7 +175,7 @@ impl Wrong {
     /// Mends it.
     pub fn mend(&self, bench: &mut Bench) {
         match self {
-            Self::Notion(_) => bench.notion.clear_faults(),
+            Self::Notion(_) | Self::NotShown => bench.notion.clear_faults(),
             Self::Token => bench.set("NOTION_TOKEN", bench.notion.token()),
             Self::Refused | Self::NoAddress | Self::Stranger => bench.set("NOTION_API_URL", bench.notion.url()),
         }
@@ -177,7 +183,7 @@ impl Wrong {
 
     /// Whether it is in the way of every request, and not of one moment's alone.
     pub fn is_in_the_way(&self) -> bool {
-        !matches!(self, Self::Notion(_))
+        !matches!(self, Self::Notion(_) | Self::NotShown)
     }
 }
 
@@ -189,15 +195,16 @@ pub struct Row {
     pub wrong: Wrong,
     finalize: Meets,
     worker: Meets,
-    update: Meets,
+    /// None where nothing is asked that it concerns.
+    update: Option<Meets>,
 }
 
 impl Row {
     /// What comes of it at a moment.
-    pub fn meets(&self, moment: Moment) -> Meets {
+    pub fn meets(&self, moment: Moment) -> Option<Meets> {
         match moment {
-            Moment::FinalizesCreate => self.finalize,
-            Moment::WorkersCreate => self.worker,
+            Moment::FinalizesCreate => Some(self.finalize),
+            Moment::WorkersCreate => Some(self.worker),
             _ => self.update,
         }
     }
@@ -251,15 +258,21 @@ pub fn quick() -> Vec<Row> {
         notion("200, not JSON", wifi(), (looks("Sign in to the hotel's wifi"), later("Sign in to the hotel's wifi"))),
         notion("200, not a page", list(), (looks(not_a_page), later(not_a_page))),
     ];
-    let row = |(name, wrong, (create, update))| Row { name, wrong, finalize: create, worker: create, update };
+    let row =
+        |(name, wrong, (create, update))| Row { name, wrong, finalize: create, worker: create, update: Some(update) };
     rows.into_iter().map(row).collect()
 }
 
 /// The faults that only time shows.
 pub fn silent() -> Vec<Row> {
     let (looks, later) = (Meets::looks("silence for "), Meets::later("silence for "));
-    let row = |name, fault, worker| Row { name, wrong: Wrong::Notion(fault), finalize: looks, worker, update: later };
+    let row = |name, fault, worker| {
+        let (wrong, update) = (Wrong::Notion(fault), Some(later));
+        Row { name, wrong, finalize: looks, worker, update }
+    };
+    let name = "silent, done, and not shown for minutes";
     vec![
+        Row { name, wrong: Wrong::NotShown, finalize: looks, worker: looks, update: None },
         row("silent for 90 s, then done", Fault::delayed(Duration::from_secs(90)), looks),
         // Finalize has no time to look for the row, and the worker has.
         row("silent, done", Fault::silent_after(), Meets::copes()),

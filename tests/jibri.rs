@@ -62,7 +62,8 @@ pub fn run_as_user(bench: &Bench, tool: &str, path: &Path) -> Out {
     let mut command = if is_root() {
         // A copy, because that user may have no way to where it was built.
         let copy = bench.dir().join(tool);
-        fs::copy(direct.get_program(), &copy).unwrap();
+        // By another process: a child of another thread may have what this one writes open still, and then nobody can start it.
+        run(Command::new("cp").arg(direct.get_program()).arg(&copy)).exits(0);
         let mut command = Command::new("setpriv");
         command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()]).arg(copy);
         command

@@ -15,6 +15,7 @@ pub mod disk;
 pub mod faults;
 pub mod hls;
 pub mod host;
+pub mod hostile;
 pub mod jibri;
 pub mod ls;
 pub mod media;

@@ -19,6 +19,8 @@ pub enum Clip {
     OtherSound,
     /// Half as long.
     Short,
+    /// 2 s of 64x48: for tests that need many.
+    Tiny,
     /// 2 s, for tests that make HLS hundreds of times.
     Moment,
     /// 10 s of 1280x720 with Jibri's current options.
@@ -48,7 +50,7 @@ pub enum Clip {
     Full,
     /// 15 s of 240x480 with frames at uneven times.
     Vfr,
-    /// 3 h, of a narrow picture and few frames, so that it costs seconds.
+    /// 3 h of 16x480 with a frame a second, so that it costs seconds.
     Long,
     /// 9 s of 240x480 with a flash and a beep every 2 s.
     Clap,
@@ -126,6 +128,7 @@ fn make(clip: Clip, to: &Path) {
             format!("-f lavfi -i {} -f lavfi -i {beeps} {jibri}", picture("320x180", 8))
         }
         Clip::Short => av("320x180", 4, jibri),
+        Clip::Tiny => av("64x48", 2, jibri),
         Clip::Moment => av("320x180", 2, jibri),
         Clip::Hd => av("1280x720", 10, jibri),
         Clip::Sparse => av("1280x720", 10, jibri).replace("r=30", "r=5").replace("-r 30", "-r 5 -g 10"),
@@ -151,8 +154,8 @@ fn make(clip: Clip, to: &Path) {
         }
         Clip::Long => {
             let minute = to.with_extension("minute");
-            let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
-            let (picture, tone) = ("rgbtestsrc=s=64x480:r=2:d=60", tone(440, 60));
+            let options = "-c:v libx264 -preset ultrafast -g 8 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
+            let (picture, tone) = ("rgbtestsrc=s=16x480:r=1:d=60", tone(440, 60));
             ffmpeg(&format!("-f lavfi -i {picture} -f lavfi -i {tone} {options}"), &minute);
             ffmpeg(&format!("-stream_loop 179 -i {} -c copy -f mp4", word(&minute)), to);
             return fs::remove_file(minute).unwrap();

@@ -15,6 +15,7 @@ package() {
     setpriv | taskset) echo util-linux ;;
     useradd) echo passwd ;;
     ip) echo iproute2 ;;
+    unshare) echo util-linux ;;
     *) echo "$1" ;;
     esac
 }

@@ -13,7 +13,7 @@ use rec_core::hls::complete;
 
 use crate::media::{self, Clip};
 use crate::processes::{Running, alive, ffmpegs, kill, start};
-use crate::{Bench, Fault, listing};
+use crate::{Bench, Fault, listing, wait_for_minutes};
 
 /// How many rooms are unpublished at once, and how many tools are at work.
 const OPEN: usize = 6;
@@ -45,8 +45,19 @@ impl Figures {
         (self.lost, self.duplicates, self.litter, self.unfinished) == (0, 0, 0, 0) && self.rows == self.recordings
     }
 
-    fn killed(&self) -> usize {
+    /// How often something was killed.
+    pub fn killed(&self) -> usize {
         self.kills.iter().sum()
+    }
+
+    /// How many recordings have come.
+    pub fn recordings(&self) -> usize {
+        self.recordings
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        self.took
     }
 }
 
@@ -89,8 +100,9 @@ struct Soak {
     usual: Duration,
 }
 
-/// Has recordings come and tools work on them, and kills until there were so many kills. Then all heals.
-pub fn soak(kills: usize, seed: u64) -> Figures {
+/// Has recordings come and tools work on them, and kills until there were so many kills. Then all heals. Tells every hundred
+/// kills how far it is.
+pub fn soak(kills: usize, seed: u64, tell: impl Fn(&Figures)) -> Figures {
     let begun = Instant::now();
     let mut bench = Bench::new();
     // Recordings of whose finalize nothing is left are the worker's; what Notion has shows in its queries after a moment.
@@ -105,8 +117,14 @@ pub fn soak(kills: usize, seed: u64) -> Figures {
         figures: Figures::default(),
         usual: Duration::from_millis(500),
     };
+    let mut told = 0;
     while soak.figures.killed() < kills {
         soak.round();
+        if soak.figures.killed() >= told + 100 {
+            told = soak.figures.killed();
+            (soak.figures.recordings, soak.figures.took) = (soak.recorded.len(), begun.elapsed());
+            tell(&soak.figures);
+        }
     }
     soak.heal();
     soak.count();
@@ -119,8 +137,13 @@ impl Soak {
         self.arrive();
         self.begin();
         self.fail();
-        std::thread::sleep(self.usual.mul_f64(self.dice.f64() * 1.5));
-        self.kill_one();
+        // Now and then nobody is killed: else a slow machine would publish nothing, and always the same would die.
+        if self.dice.u8(..12) == 0 {
+            wait_for_minutes(5, "the tools' end", || self.at_work.iter().all(|running| !alive(running.pid())));
+        } else {
+            std::thread::sleep(self.usual.mul_f64(self.dice.f64() * 0.7));
+            self.kill_one();
+        }
         self.reap();
     }
 
@@ -235,7 +258,7 @@ impl Soak {
             let out = running.end();
             if let Some(code) = out.code {
                 assert!([0, 1, 75].contains(&code), "{out:?}");
-                self.usual = ((self.usual * 7 + out.took) / 8).min(Duration::from_secs(2));
+                self.usual = ((self.usual * 7 + out.took) / 8).min(Duration::from_secs(1));
             }
             assert!(!out.stderr.contains("this is a bug") && !out.stderr.contains("leads nowhere"), "{}", out.stderr);
         }

@@ -31,6 +31,21 @@ impl Write {
         self.path.to_str().unwrap().contains(part)
     }
 
+    /// What it is, whichever time: `write of .recording.json.tmp`.
+    pub fn kind(&self) -> String {
+        format!("{} of {}", self.call, self.path.display())
+    }
+
+    /// Whether it is about bytes, and not about names.
+    pub fn keeps_bytes(&self) -> bool {
+        ["write", "pwrite64", "fsync"].contains(&self.call.as_str())
+    }
+
+    /// Whether it only tells a person who has the lock: where it fails, the lock is a lock all the same.
+    pub fn is_a_note(&self) -> bool {
+        self.keeps_bytes() && self.is_of(".lock")
+    }
+
     /// Whether ffmpeg makes it, to a file of the HLS: one that is lost there, ffmpeg does not speak of, and exits 0.
     pub fn is_lost_by_ffmpeg(&self) -> bool {
         self.call == "write" && [".ts.tmp", ".m3u8.tmp"].iter().any(|end| self.path.to_str().unwrap().ends_with(end))

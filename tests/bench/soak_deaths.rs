@@ -8,7 +8,7 @@
     reason = "it prints its results, and has none where it panics"
 )]
 
-use pipeline_tests::soak_deaths::soak;
+use pipeline_tests::soak_deaths::{Figures, soak};
 
 fn main() {
     let number = |key: &str| {
@@ -18,7 +18,11 @@ fn main() {
     let rounds = number("SOAK_ROUNDS").map_or(1000, |number| usize::try_from(number).unwrap());
     let seed = number("SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("{rounds} kills, seed {seed}");
-    let figures = soak(rounds, seed);
+    let so_far = |figures: &Figures| {
+        let (killed, recordings) = (figures.killed(), figures.recordings());
+        println!("{killed} kills, {recordings} recordings, {:.0} s", figures.took().as_secs_f64());
+    };
+    let figures = soak(rounds, seed, so_far);
     println!("{figures}");
     assert!(figures.is_clean(), "make soak ROUNDS={rounds} SEED={seed}");
 }

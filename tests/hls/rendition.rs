@@ -10,7 +10,6 @@ use tempfile::NamedTempFile;
 
 use super::bitstream::{self, unit_type};
 use super::playlist::{Media, Piece};
-use super::probe;
 
 /// A media playlist, and what its segments hold.
 pub struct Rendition {
@@ -52,25 +51,27 @@ pub struct Packet {
 impl Track {
     /// The streams of a file: the first picture that is no cover, and the first sound.
     pub fn both(path: &Path) -> (Option<Self>, Option<Self>) {
-        let facts = probe(&["-analyzeduration", "60M", "-show_streams"], path);
-        let streams = facts["streams"].as_array().unwrap();
-        let found = |kind| streams.iter().find(|s| s["codec_type"] == kind && s["disposition"]["attached_pic"] == 0);
-        let (video, audio) = (found("video"), found("audio"));
         let mut command = Command::new("ffprobe");
-        command.args(["-v", "error", "-analyzeduration", "60M", "-of", "compact=p=0", "-show_entries"]);
-        command.arg("packet=stream_index,pts_time,duration_time,size,pos,flags").arg(path);
+        // Packets first, each in a line; then the streams. One process, and no parser for what hours of packets are.
+        command.args(["-v", "error", "-analyzeduration", "60M", "-of", "json=compact=1", "-show_streams"]);
+        command.args(["-show_entries", "packet=stream_index,pts_time,duration_time,size,pos,flags"]).arg(path);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{}: {said}", path.display());
         let text = String::from_utf8(output.stdout).unwrap();
+        let (packets, streams) = text.split_once("\n    \"streams\":").unwrap();
+        let streams: Value = serde_json::from_str(streams.trim_end().strip_suffix('}').unwrap()).unwrap();
+        let streams = streams.as_array().unwrap();
+        let found = |kind| streams.iter().find(|s| s["codec_type"] == kind && s["disposition"]["attached_pic"] == 0);
+        let (video, audio) = (found("video"), found("audio"));
         let track = |facts: &Value| {
-            let index = format!("stream_index={}|", facts["index"]);
-            let mut packets = Vec::<Packet>::new();
-            for line in text.lines().filter_map(|line| line.strip_prefix(&index)) {
-                let at = packets.last().map_or(0, |packet| packet.at);
-                packets.push(Packet::of(line, at));
+            let index = format!("{{ \"stream_index\": {}, ", facts["index"]);
+            let mut of_stream = Vec::<Packet>::new();
+            for line in packets.lines().filter_map(|line| line.trim_start().strip_prefix(&index)) {
+                let at = of_stream.last().map_or(0, |packet| packet.at);
+                of_stream.push(Packet::of(line, at));
             }
-            Self { facts: facts.clone(), packets }
+            Self { facts: facts.clone(), packets: of_stream }
         };
         (video.map(track), audio.map(track))
     }
@@ -106,11 +107,13 @@ impl Track {
 }
 
 impl Packet {
-    /// Reads `a=1|b=2`. `before` is where the one before it begins: several frames of sound may share a place.
+    /// Reads `"a": "1", "b": "2" },`. `before` is where the one before it begins: several frames of sound may share a place.
     fn of(line: &str, before: usize) -> Self {
         let mut packet = Self { time: f64::NAN, lasts: 0.0, key: false, at: before, size: 0 };
-        for (name, value) in line.split('|').filter_map(|field| field.split_once('=')) {
-            match name {
+        let bare = |text: &'_ str| text.trim_matches(|c: char| " \",}".contains(c)).to_owned();
+        for (name, value) in line.split(", ").filter_map(|field| field.split_once(": ")) {
+            let value = bare(value);
+            match &*bare(name) {
                 "pts_time" => packet.time = value.parse().unwrap_or(f64::NAN),
                 "duration_time" => packet.lasts = value.parse().unwrap_or(0.0),
                 "size" => packet.size = value.parse().unwrap(),

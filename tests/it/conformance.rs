@@ -130,7 +130,7 @@ fn a_picture_lower_than_all_renditions() {
 
 #[test]
 fn three_hours() {
-    let ladder = &[(48, 360), (64, 480)];
+    let ladder = &[(12, 360), (16, 480)];
     in_each_profile(Clip::Long, [&ladder[1..], ladder, &ladder[1..], ladder]);
 }
 
@@ -285,7 +285,7 @@ fn a_player_in_a_browser_shows_each_rendition_and_the_end() {
         ("source", Clip::Hd, &[], &[(1280, 720)]),
         ("source", Clip::High, &[fmp4, single], LOW),
         ("source", Clip::AudioOnly, &[fmp4], &[]),
-        ("source", Clip::Long, &[], &[(64, 480)]),
+        ("source", Clip::Long, &[], &[(16, 480)]),
         ("hybrid", Clip::FullHd, &[], full),
         ("hybrid", Clip::Hd, &[fmp4], hd),
         ("hybrid", Clip::High, &[single], BOTH),

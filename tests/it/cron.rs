@@ -42,7 +42,7 @@ fn allow(dir: &Path) {
 }
 
 #[test]
-fn cron_runs_the_lines_as_they_are_shipped_and_what_is_wrong_is_logged_or_mailed() {
+fn cron_which_knows_no_zone_runs_the_lines_as_they_are_shipped_and_what_is_wrong_is_logged_or_mailed() {
     if !is_root() {
         return skipped("cron's tables are for root alone");
     }

@@ -1,5 +1,6 @@
 //! A disk that refuses one write of a tool, whichever it is: nothing is lost, no row is doubled, and the next run goes on.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,8 +81,10 @@ fn a_disk_that_is_full_or_a_quota_that_is_used_up_at_any_write_of_finalize_makes
     let cells = cells.map(|(write, error)| (format!("{}: {}", write.shown(), error.0), (write, error)));
     each_of_many(4, cells, |(write, (error, said))| {
         let (bench, room) = bench("no");
-        let out = run(&mut write.refused(&finalize(&bench, &room), &room, error)).exits(75);
-        assert_told_and_kept(&bench, &room, &out, said);
+        let out = run(&mut write.refused(&finalize(&bench, &room), &room, error));
+        if !write.is_a_note() {
+            assert_told_and_kept(&bench, &room, &out.exits(75), said);
+        }
         // Jibri does not call again.
         let out = bench.worker().exits(0);
         if !room.join("v0").exists() {
@@ -112,7 +115,9 @@ fn a_disk_that_is_full_at_any_write_of_the_worker_costs_a_run_and_no_recording()
     each_of_many(4, cells, |(write, (error, said))| {
         let (bench, room) = finalized();
         let out = run(&mut write.refused(&worker(&bench, &room), &room, error));
-        if write.is_lost_by_ffmpeg() {
+        if write.is_a_note() {
+            out.exits(0);
+        } else if write.is_lost_by_ffmpeg() {
             // What it lacks, the look at what was made finds, and nobody can tell why.
             let out = out.exits(1);
             assert!(out.stderr.contains("ERROR: ffmpeg failed room=daily mp4=meeting.mp4: "), "{}", out.stderr);
@@ -121,6 +126,44 @@ fn a_disk_that_is_full_at_any_write_of_the_worker_costs_a_run_and_no_recording()
             assert!([Some(0), Some(75)].contains(&out.code), "{:?} {}", out.code, out.stderr);
             assert_told_and_kept(&bench, &room, &out, said);
         }
+        bench.worker().exits(0);
+        assert_ended(&bench, &room);
+    });
+}
+
+#[test]
+fn a_disk_that_fails_or_becomes_read_only_during_the_encode_is_not_taken_for_a_fault_of_the_recording() {
+    if !can_trace() {
+        return;
+    }
+    let finalized = || {
+        let (bench, room) = bench("no");
+        bench.finalize(&room).exits(0);
+        (bench, room)
+    };
+    let all = writes_of(worker, finalized());
+    // The last of each kind, so that the encode is done where it can be.
+    let kinds: BTreeMap<String, &Write> = all.iter().map(|write| (write.kind(), write)).collect();
+    let cells = kinds.values().filter(|write| !write.is_lost_by_ffmpeg() && !write.is_a_note()).flat_map(|write| {
+        let errors = [("EIO", "Input/output error"), ("EROFS", "Read-only file system")];
+        errors
+            .into_iter()
+            .filter(|(error, _)| (*error == "EIO") == write.keeps_bytes())
+            .map(move |error| (*write, error))
+    });
+    let cells = cells.map(|(write, error)| (format!("{}: {}", write.shown(), error.0), (write, error)));
+    each_of_many(4, cells, |(write, (error, said))| {
+        let (bench, room) = finalized();
+        let out = run(&mut write.refused(&worker(&bench, &room), &room, error));
+        // Of a state that cannot be written to a disk that a person has to mount anew, a person is told.
+        let codes: &[i32] = if error == "EIO" { &[75] } else { &[75, 1] };
+        assert!(out.code.is_some_and(|code| codes.contains(&code)), "{:?} {}", out.code, out.stderr);
+        let line =
+            out.messages().into_iter().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{}", out.stderr));
+        let helps = ["the next run tries again", "the kernel's log says how", "must be mounted for writing"];
+        assert!(line.contains("daily") && helps.iter().any(|part| line.contains(part)), "{line}");
+        let state = fs::read_to_string(room.join(".recording.json")).unwrap();
+        assert!(!state.contains("\"failures") && !state.contains("given_up"), "{state}");
         bench.worker().exits(0);
         assert_ended(&bench, &room);
     });

@@ -8,8 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use pipeline_tests::media::Clip;
-use pipeline_tests::rooms::{PUBLISHED, PUBLISHED_TWICE, bytes};
-use pipeline_tests::{Bench, each_at_once, files_below, jibri, listing, scripts, skipped};
+use pipeline_tests::processes::{can_trace, traced};
+use pipeline_tests::rooms::{PUBLISHED, PUBLISHED_TWICE, bytes, state_of};
+use pipeline_tests::{
+    Bench, Fault, assert_published, each_at_once, files_below, jibri, listing, run, scripts, skipped,
+};
+use std::ffi::OsString;
 
 /// Something odd in a room.
 struct Odd {
@@ -125,7 +129,8 @@ fn what_is_in_the_place_of_a_file_of_ours_is_named_left_alone_and_taken_away_by_
             let line = line.unwrap_or_else(|| panic!("{}", out.stderr));
             assert!(line.contains(path.to_str().unwrap()), "{line}");
             assert!(!says.contains("install") || !line.contains("move it away"), "{line}");
-            assert!(out.took < Duration::from_secs(20), "{:?}", out.took);
+            // It does not wait for a pipe's writer.
+            assert!(out.took < Duration::from_secs(120), "{:?}", out.took);
         }
         assert_eq!(listing(&good), PUBLISHED);
         assert!(bad.join("meeting.mp4").exists());
@@ -209,5 +214,35 @@ fn hls_of_a_stranger_that_cannot_be_read_is_not_taken_for_hls_that_is_not_whole(
         jibri::run_as_user(&bench, "jitsi-hls-worker", &room).exits(0);
         assert!(bytes(&v0) == before, "v0 has changed");
         assert_eq!(listing(&room), PUBLISHED_TWICE);
+    });
+}
+
+#[test]
+fn hls_that_a_failing_disk_does_not_give_out_is_neither_given_up_nor_made_anew() {
+    if !can_trace() {
+        return;
+    }
+    each_at_once([("with its MP4", true), ("alone", false)], |kept| {
+        let bench = bench();
+        let room = bench.finalized("daily");
+        bench.notion.fail(Fault::answer(503).on("PATCH", "").forever());
+        bench.worker().exits(75);
+        bench.notion.clear_faults();
+        if !kept {
+            fs::remove_file(room.join("meeting.mp4")).unwrap();
+        }
+        let (before, listed) = (bytes(&room.join("v0")), listing(&room));
+        let mut worker = bench.command("jitsi-hls-worker");
+        worker.arg(&room);
+        let playlist = room.join("v0/stream.m3u8").into_os_string();
+        let args = ["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EIO", "-P"].map(OsString::from);
+        let out = run(&mut traced(&worker, args.into_iter().chain([playlist]))).exits(75);
+        assert!(out.stderr.contains("its HLS cannot be read: ") && out.stderr.contains("error"), "{}", out.stderr);
+        assert!(bytes(&room.join("v0")) == before && listing(&room) == listed, "{}", out.stderr);
+        assert!(state_of(&room)["given_up"].is_null(), "{}", state_of(&room));
+
+        bench.worker().exits(0);
+        assert_published(&room);
+        assert_eq!(bench.only_row().status().unwrap(), "published");
     });
 }

@@ -20,9 +20,9 @@ struct Cell {
 /// The table: each of these faults at each moment.
 fn cells(rows: Vec<Row>, settle: &'static str) -> impl Iterator<Item = (String, Cell)> {
     rows.into_iter().flat_map(move |row| {
-        Moment::ALL.map(|moment| {
-            let cell = Cell { wrong: row.wrong.clone(), moment, meets: row.meets(moment), settle };
-            (format!("{}: {moment:?}", row.name), cell)
+        Moment::ALL.into_iter().filter_map(move |moment| {
+            let cell = Cell { wrong: row.wrong.clone(), moment, meets: row.meets(moment)?, settle };
+            Some((format!("{}: {moment:?}", row.name), cell))
         })
     })
 }

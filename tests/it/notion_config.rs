@@ -2,7 +2,8 @@
 //! mended.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pipeline_tests::media::Clip;
 use pipeline_tests::{Bench, Fault, Out, assert_published, each_at_once, files_below, listing, run};
@@ -93,6 +94,63 @@ fn a_worker_stops_at_once_with_one_message_and_touches_nothing() {
         for room in &rooms {
             assert_published(room);
         }
+    });
+}
+
+/// Thirty rooms whose HLS is made, half of them without a row: nothing is left to be done but what Notion is needed for.
+fn thirty(bench: &mut Bench) -> Vec<PathBuf> {
+    bench.set("HLS_PROFILE", "source");
+    let first = bench.recorded_of(Clip::Short, "room-00");
+    bench.finalize(&first).exits(0);
+    bench.notion.fail(Fault::answer(429).retry_after("36000").saying("published").forever());
+    bench.worker().exits(75);
+    bench.notion.clear_faults();
+    let state = fs::read(first.join(".recording.json")).unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+    for of_a_row in ["page_id", "row", "remote"] {
+        state["recordings"][0].as_object_mut().unwrap().remove(of_a_row);
+    }
+    let mut rooms = vec![first.clone()];
+    for number in 1..30 {
+        let room = bench.recordings().join(format!("room-{number:02}"));
+        run(Command::new("cp").arg("-a").args([&first, &room])).exits(0);
+        fs::remove_file(room.join(".notion_id")).unwrap();
+        fs::write(room.join(".recording.json"), state.to_string()).unwrap();
+        if number % 2 == 0 {
+            bench.finalize(&room).exits(0);
+        }
+        rooms.push(room);
+    }
+    assert_eq!(bench.notion.pages().len(), 15);
+    bench.notion.clear_requests();
+    rooms
+}
+
+#[test]
+fn of_thirty_rooms_none_is_marked_or_counted_against_for_a_mistake_and_all_are_published_once_it_is_mended() {
+    each_at_once(mistakes(), |Mistake { make, mend, told }| {
+        let mut bench = Bench::new();
+        let rooms = thirty(&mut bench);
+        let states = || rooms.iter().map(|room| fs::read(room.join(".recording.json")).unwrap()).collect::<Vec<_>>();
+        let (before, rows) = (states(), bench.rows());
+        make(&mut bench);
+        for _ in 0..4 {
+            let out = bench.worker().exits(1);
+            let errors: Vec<_> = out.messages().into_iter().filter(|line| line.starts_with("ERROR: ")).collect();
+            assert_eq!((errors.len(), errors[0].contains(told)), (2, true), "{errors:?}");
+            assert_eq!(errors[1], "ERROR: stopped: no recording can be published before this is mended");
+        }
+        assert_eq!(bench.requests().len(), 4, "one request a run");
+        assert!(states() == before, "something was counted");
+        assert_eq!(bench.rows(), rows);
+
+        mend(&mut bench);
+        bench.worker().exits(0);
+        for room in &rooms {
+            assert_published(room);
+        }
+        let published = bench.rows().into_iter().filter(|(_, status)| status == "published").count();
+        assert_eq!((published, bench.notion.pages().len()), (30, 30));
     });
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use rustix::io::Errno;
 
 use crate::access::{self, Want};
 use crate::{fault, share, text};
@@ -41,6 +42,13 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
+/// Whether a disk, the way to it, or the machine itself has failed: what is asked of it then tells nothing of a file, and may well
+/// go through a while later.
+pub fn is_broken(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::IO | Errno::STALE | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::NODEV))
+}
+
 /// What helps against an error of writing, in brackets behind the name of the file; nothing where the error says it all.
 fn remedy(path: &Path, error: &io::Error) -> String {
     match error.kind() {
@@ -52,6 +60,7 @@ fn remedy(path: &Path, error: &io::Error) -> String {
             " (its disk must be mounted for writing, and ReadWritePaths= of a systemd unit must name it)".to_owned()
         }
         _ if is_full(error) => " (make room on its disk)".to_owned(),
+        _ if is_broken(error) => " (its disk, or the machine, has failed: the kernel's log says how)".to_owned(),
         _ => String::new(),
     }
 }

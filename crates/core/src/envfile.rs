@@ -18,6 +18,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use crate::access::{self, Want};
+use crate::text::word;
 
 mod line;
 #[cfg(test)]
@@ -143,11 +144,12 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<EnvFile, Problems> {
         return Err(format!("{shown}:{line}: a NUL byte: this is not a text file, save it as UTF-8").into());
     }
     let mut problems = Vec::new();
+    let word = word(&shown.to_string());
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if text.len() < bytes.len() {
-        problems.push(format!("{shown}:1: a byte order mark: remove it with: sed -i '1s/^\\xEF\\xBB\\xBF//' {shown}"));
+        problems.push(format!("{shown}:1: a byte order mark: remove it with: sed -i '1s/^\\xEF\\xBB\\xBF//' {word}"));
     }
-    let lines = without_cr(text.split(|byte| *byte == b'\n').collect(), &shown, &mut problems);
+    let lines = without_cr(text.split(|byte| *byte == b'\n').collect(), &shown, &word, &mut problems);
 
     let mut file = EnvFile::default();
     let mut first_lines = HashMap::new();
@@ -182,11 +184,16 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<EnvFile, Problems> {
 }
 
 /// The lines without the CR of a Windows line end. That is one problem of the file, not one of each line.
-fn without_cr<'a>(lines: Vec<&'a [u8]>, shown: &impl fmt::Display, problems: &mut Vec<String>) -> Vec<&'a [u8]> {
+fn without_cr<'a>(
+    lines: Vec<&'a [u8]>,
+    shown: &impl fmt::Display,
+    word: &str,
+    problems: &mut Vec<String>,
+) -> Vec<&'a [u8]> {
     let count = lines.iter().filter(|line| line.ends_with(b"\r")).count();
     if let Some(first) = lines.iter().position(|line| line.ends_with(b"\r")) {
         problems.push(format!(
-            "{shown}:{}: a Windows line end (CR), on {count} line(s) in all: remove them with: sed -i 's/\\r$//' {shown}",
+            "{shown}:{}: a Windows line end (CR), on {count} line(s) in all: remove them with: sed -i 's/\\r$//' {word}",
             first + 1
         ));
     }

@@ -27,9 +27,13 @@ impl From<Exit> for ExitCode {
 }
 
 impl From<&anyhow::Error> for Exit {
-    /// A full disk is made room on by and by; everything else waits for a person.
+    /// A full disk is made room on by and by, and one that fails may come back; everything else waits for a person.
     fn from(error: &anyhow::Error) -> Self {
-        if error.chain().filter_map(|cause| cause.downcast_ref()).any(durable::is_full) {
+        if error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref())
+            .any(|cause| durable::is_full(cause) || durable::is_broken(cause))
+        {
             Self::Later
         } else {
             Self::Failed
@@ -69,6 +73,7 @@ mod tests {
         assert_eq!(Exit::from(&error(ErrorKind::StorageFull)), Exit::Later);
         assert_eq!(Exit::from(&error(ErrorKind::QuotaExceeded)), Exit::Later);
         assert_eq!(Exit::from(&error(ErrorKind::PermissionDenied)), Exit::Failed);
+        assert_eq!(Exit::from(&io::Error::from_raw_os_error(5).into()), Exit::Later);
     }
 
     #[test]

@@ -30,6 +30,15 @@ const NASTY: &[&str] = &[
     "$(echo x)",
     "`echo x`",
     "$'a'",
+    "$\"a\"",
+    "${",
+    "$((1+1))",
+    "<<EOF\n",
+    "\\$",
+    "\\`",
+    "\\x41",
+    "\u{200b}",
+    "\u{3000}",
     "$$",
     "#",
     " #",
@@ -167,7 +176,7 @@ fn line() -> impl Strategy<Value = String> {
 
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let lines = || {
-        (vec(line(), 0..5), select(&["\n", "\n", "\n", "\n", "\n", "\n\n", "\r\n"][..]), any::<bool>())
+        (vec(line(), 0..9), select(&["\n", "\n", "\n", "\n", "\n", "\n\n", "\r\n"][..]), any::<bool>())
             .prop_map(|(lines, end, last)| (lines.join(end) + if last { end } else { "" }).into_bytes())
     };
     prop_oneof![

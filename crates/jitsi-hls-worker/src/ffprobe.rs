@@ -1,7 +1,7 @@
 //! Asks ffprobe about an MP4, and about the HLS that was made from it.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -16,6 +16,12 @@ use rec_core::playlist::Media;
 
 /// ffprobe reads headers of a local file, or as many packets a second as the disk gives: a minute without a line is a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// However much it has to say: in an hour it has read the packets of days.
+const LONGEST_LOOK: Duration = Duration::from_secs(3600);
+
+/// Bytes of what it says of streams: ffmpeg knows a thousand of them at most, and each takes some hundreds.
+const LONGEST_ANSWER: usize = 4 << 20;
 
 /// `file:` and a path that is no option, no protocol and no pattern, whatever is in the name: seen from a directory beside it.
 pub(crate) fn beside(name: &OsStr) -> OsString {
@@ -44,15 +50,23 @@ pub(crate) fn source(room: &Path, name: &OsStr, stop: &AtomicBool) -> Result<Fac
         .args(["-of", "json"])
         .arg(here(name));
     let mut json = String::new();
-    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| {
-        json.push_str(line);
+    let ended = run(&mut command, &watch(stop), |line| {
+        if json.len() < LONGEST_ANSWER {
+            json.push_str(line);
+        }
         true
     })?;
     let ended = ended.of_the_file()?;
     if !ended.is_success() {
         bail!("ffprobe: {}", ended.reason());
     }
-    parse(&json).context("ffprobe's answer")
+    let bytes = fs::metadata(room.join(name)).context("look at it")?.len();
+    parse(&json).context("ffprobe's answer")?.believable(bytes)
+}
+
+/// Bounds for a child that only looks.
+fn watch(stop: &AtomicBool) -> Watch<'_> {
+    Watch { limit: Some(LONGEST_LOOK), ..Watch::new(stop, PATIENCE) }
 }
 
 /// When the keyframes of the MP4's picture are shown, in seconds from the beginning of the film, in order. None where a copy of
@@ -71,7 +85,7 @@ pub(crate) fn keyframes(room: &Path, name: &OsStr, film: f64, stop: &AtomicBool)
     command.args(["-f", "mov", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"]);
     command.arg(here(name));
     let mut keyframes = Keyframes::default();
-    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |line| {
+    let ended = run(&mut command, &watch(stop), |line| {
         keyframes.line(line);
         true
     })?
@@ -115,7 +129,7 @@ fn show(dir: &Path, name: &str, what: &[&str], stop: &AtomicBool, mut line: impl
         .args(what)
         .args(["-of", "compact=nokey=0"])
         .arg(format!("file:{name}"));
-    let ended = run(&mut command, &Watch::new(stop, PATIENCE), |shown| {
+    let ended = run(&mut command, &watch(stop), |shown| {
         line(shown);
         true
     })?;

@@ -99,7 +99,7 @@ pub(crate) struct Made {
 impl Job<'_> {
     /// Looks at the MP4, and decides what is made of it.
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
-        self.probe().map_err(|error| self.input(&error))
+        self.probe().map_err(|error| self.unless_changed(self.input(&error)))
     }
 
     fn probe(&self) -> Result<Plan> {
@@ -138,7 +138,8 @@ impl Job<'_> {
                 }
             }
             None => self.build_anew(plan),
-        };
+        }
+        .map_err(|failure| self.unless_changed(failure));
         if let Err(failure) = &made {
             // What ffmpeg writes last it may lose without a word and with exit 0.
             if matches!(failure, Failure::Input(_)) && is_full(&tmp) {
@@ -165,7 +166,11 @@ impl Job<'_> {
         let kept = earlier.map(|earlier| &earlier.kept[..]).unwrap_or_default();
         let mut damage = self.encode(plan, earlier)?;
         fault::point("ffmpeg has ended");
-        close_playlists(&tmp, &plan.recipe, kept).map_err(|error| self.input(&error))?;
+        let playlists = closed_playlists(&tmp, &plan.recipe, kept).map_err(|error| self.input(&error))?;
+        for (uri, playlist) in playlists {
+            let path = tmp.join(uri);
+            fs::write(&path, playlist).map_err(|error| host(&path, &error))?;
+        }
         let mut verified = self.verify(plan, damage.is_some()).map_err(|error| self.input(&error));
         if let (Err(Failure::Input(lacks)), None, true) =
             (&verified, &damage, self.settings.accept_damaged && !is_full(&tmp))
@@ -325,19 +330,26 @@ impl Job<'_> {
         Ok(place)
     }
 
+    /// What looks like a fault of the MP4 is none of it where that is another by now, or gone.
+    fn unless_changed(&self, failure: Failure) -> Failure {
+        let now = fs::symlink_metadata(self.room.path(self.name));
+        let same = now.is_ok_and(|now| Fingerprint::of(&now) == self.print);
+        if matches!(failure, Failure::Input(_)) && !same { Failure::Changed } else { failure }
+    }
+
     fn input(&self, error: &anyhow::Error) -> Failure {
         match self.stop.load(Ordering::Relaxed) {
             true => Failure::Stopped,
             false if run::is_elsewhere(error) => Failure::Interrupted(format!("{error:#}")),
-            // A full disk.
+            // A full disk, or one that fails.
             false if Exit::from(error) == Exit::Later => Failure::Host(format!("{error:#}")),
             false => Failure::Input(format!("{error:#}")),
         }
     }
 }
 
-/// Joins each playlist of ffmpeg's with the segments that were there before, and closes it as it should be.
-fn close_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result<()> {
+/// Each playlist of ffmpeg's, joined with the segments that were there before, and closed as it should be.
+fn closed_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result<Vec<(String, String)>> {
     let mut playlists = Vec::new();
     for (index, uri) in recipe.playlists().into_iter().enumerate() {
         let mut media = Media::parse(&read(tmp, &uri)?).with_context(|| uri.clone())?;
@@ -347,11 +359,7 @@ fn close_playlists(tmp: &Path, recipe: &Recipe, kept: &[Vec<Segment>]) -> Result
     }
     // One for all that a player may go between (RFC 8216 §6.2.4).
     let target = playlists.iter().map(|(_, media)| media.least_target()).fold(1.0, f64::max);
-    for (uri, media) in playlists {
-        let path = tmp.join(uri);
-        fs::write(&path, media.published(target)).with_context(|| format!("write {}", shown(&path)))?;
-    }
-    Ok(())
+    Ok(playlists.into_iter().map(|(uri, media)| (uri, media.published(target))).collect())
 }
 
 /// A rendition as it is announced.

@@ -3,6 +3,7 @@
 mod about;
 mod alike;
 mod away;
+mod bounds;
 mod cli;
 mod extras;
 mod ffmpeg;

@@ -25,7 +25,7 @@ use crate::queue::Waiting;
 use crate::reserve::Disk;
 use crate::room::{Worker, cores};
 use crate::steps::End;
-use crate::{jobs, queue, signals};
+use crate::{bounds, jobs, queue, signals};
 
 /// What webhooks that failed before may take, before anything else is begun.
 const OLD_WEBHOOKS: Duration = Duration::from_secs(30);
@@ -88,6 +88,7 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
         };
         Some(lock)
     };
+    bounds::memory(cores());
     fault::point("worker begins");
     let stop = signals::stop_flag()?;
     let client = Client::new((&config.notion).into(), Deadline::after(Duration::ZERO, &stop));

@@ -1,6 +1,6 @@
 //! What ffprobe's answers say of an MP4, and of the HLS that was made from it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::ts;
@@ -23,6 +23,24 @@ pub(crate) struct Facts {
 pub(crate) struct Span {
     pub(crate) begins: f64,
     pub(crate) ends: f64,
+}
+
+/// The longest recording that is believed, in seconds: no meeting lasts a week.
+const LONGEST: f64 = 7.0 * 24.0 * 3600.0;
+
+impl Facts {
+    /// Whether a file of so many bytes can be as long as it says: its encode would be given time, and room on the disk, for all
+    /// of that. A second takes a byte at least.
+    pub(crate) fn believable(self, bytes: u64) -> Result<Self> {
+        #[expect(clippy::cast_precision_loss, reason = "nobody looks at the last bits")]
+        let most = LONGEST.min(bytes as f64);
+        ensure!(
+            self.duration <= most,
+            "it says that it lasts {:.0} s, and a file of its size can be {most:.0} s long at most",
+            self.duration
+        );
+        Ok(self)
+    }
 }
 
 impl Span {
@@ -322,6 +340,15 @@ mod tests {
     fn a_cover_image_is_no_video_and_the_format_says_how_long_it_is() {
         let json = r#"{"streams":[{"codec_type":"video","disposition":{"attached_pic":1}},{"codec_type":"audio"}],"format":{"duration":"5.0"}}"#;
         assert_eq!(parse(json).unwrap(), Facts { duration: 5.0, audio: Some(Audio::default()), ..Facts::default() });
+    }
+
+    #[test]
+    fn a_recording_of_years_is_not_believed() {
+        let lasts = |duration, bytes| Facts { duration, ..Facts::default() }.believable(bytes);
+        assert!(lasts(7200.0, 7200).is_ok() && lasts(604_800.0, u64::MAX).is_ok());
+        let why = lasts(7201.0, 7200).unwrap_err().to_string();
+        assert_eq!(why, "it says that it lasts 7201 s, and a file of its size can be 7200 s long at most");
+        assert!(lasts(604_801.0, u64::MAX).is_err() && lasts(3e9, 10 << 30).is_err());
     }
 
     #[test]

@@ -75,6 +75,11 @@ fn sweep(room: &Room, keep: fn(&Path) -> bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether a room's directory is no longer where it was found.
+fn is_gone(room: &Room) -> bool {
+    room.dir.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 impl Worker<'_> {
     /// The rooms that a person named, each once. What is none is said, and the others have their turn all the same.
     pub(crate) fn locate(&self, dirs: &[PathBuf]) -> (Vec<Room>, Exit) {
@@ -126,7 +131,7 @@ impl Worker<'_> {
     /// One room's turn.
     pub(crate) fn work(&self, room: &Room) -> Result<End> {
         // It may have waited for hours.
-        if room.dir.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        if is_gone(room) {
             self.log.detail(&format!("Skip room={}: it is gone", room.id()));
             return Ok(Exit::Done.into());
         }
@@ -144,7 +149,16 @@ impl Worker<'_> {
         if self.retry {
             self.forget(room)?;
         }
-        let end = self.locked(room, &lock)?;
+        let end = match self.locked(room, &lock) {
+            Err(_) if is_gone(room) => {
+                let id = room.id();
+                self.log.line(&format!(
+                    "Later room={id}: its directory was moved or deleted while it was worked on; where it is then, a later run goes on"
+                ));
+                return Ok(Exit::Later.into());
+            }
+            end => end?,
+        };
         if matches!(end, End::Exit(Exit::Done)) && self.closed().is_none() {
             // Begun for an MP4 that has gone, say.
             sweep(room, |_| false)?;
@@ -240,10 +254,14 @@ impl Worker<'_> {
                 self.log.line(&format!("HLS exists. Notion ok. Deleting mp4 {shown}"));
             }
             // One that cannot be read does not keep the others of its room from their turn.
-            let stepped = (Turn { worker: self, lock, entry }).step(step).unwrap_or_else(|error| {
-                self.log.error(&format!("ERROR: {shown}: {error:#}"));
-                Err(Exit::from(&error).into())
-            });
+            let stepped = match (Turn { worker: self, lock, entry }).step(step) {
+                Err(error) if is_gone(room) => return Err(error),
+                Err(error) => {
+                    self.log.error(&format!("ERROR: {shown}: {error:#}"));
+                    Err(Exit::from(&error).into())
+                }
+                Ok(stepped) => stepped,
+            };
             match stepped {
                 Ok(()) => {}
                 Err(End::Misconfigured) => return Ok(End::Misconfigured),

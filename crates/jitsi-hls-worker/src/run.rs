@@ -14,6 +14,7 @@ use rec_core::fault;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
+use crate::bounds;
 use crate::hours::Hours;
 
 /// How many lines of a child's stderr are kept: the first ones tell why, the rest is their echo.
@@ -130,6 +131,11 @@ impl Ended {
             }
             How::Closed(why) => why.clone(),
         };
+        let how = if self.errors.iter().any(|line| line.contains("Cannot allocate memory")) {
+            format!("{how}; a process gets {} of memory", bounds::shown().unwrap_or_else(|| "any amount".into()))
+        } else {
+            how
+        };
         match (self.errors.first(), self.error_count) {
             (None, _) => how,
             (Some(first), 1) => format!("{first} ({how})"),
@@ -164,15 +170,10 @@ impl Ended {
         matches!(self.host_trouble(), Some("No space left on device" | "Disk quota exceeded"))
     }
 
-    /// What its stderr tells of trouble that is the machine's and not the file's.
+    /// What its stderr tells of trouble that is the machine's and not the file's. Too little memory is not: only a file that
+    /// wants too much meets its bound, and where the machine itself has too little, the kernel kills.
     pub(crate) fn host_trouble(&self) -> Option<&str> {
-        let troubles = [
-            "No space left on device",
-            "Disk quota exceeded",
-            "Input/output error",
-            "Cannot allocate memory",
-            "Stale file handle",
-        ];
+        let troubles = ["No space left on device", "Disk quota exceeded", "Input/output error", "Stale file handle"];
         troubles.into_iter().find(|trouble| self.errors.iter().any(|line| line.contains(trouble)))
     }
 

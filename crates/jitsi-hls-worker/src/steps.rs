@@ -1,6 +1,7 @@
 //! The steps of a recording, each of which leaves the disk and Notion in a state from which the next run goes on.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use rec_core::row;
 use rec_core::state::{Entry, Hls, Moment, Row};
 use rec_core::text::{shown, word};
 use rec_hooks::tell::try_to_settle;
+use rustix::io::Errno;
 use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
@@ -232,7 +234,8 @@ impl<'a> Turn<'a> {
                 Exit::Done.into()
             }
             Failure::Changed => {
-                self.log().line(&format!("Later {}: it has changed while it was encoded", self.shown()));
+                let what = if self.mp4()?.is_some() { "has changed" } else { "was taken away" };
+                self.log().line(&format!("Later {}: it {what} while it was encoded", self.shown()));
                 Exit::Later.into()
             }
             Failure::Host(why) => self.host("ERROR:", &why),
@@ -335,7 +338,7 @@ impl<'a> Turn<'a> {
     /// Points the row at HLS that an earlier run, or a script, has put in place.
     fn publish(&mut self) -> Result<Stepped> {
         if let Err(why) = complete(&self.hls_dir()) {
-            return self.incomplete(&format!("{why:#}"));
+            return self.incomplete(&why);
         }
         if self.entry.recording().hls.is_none() {
             // Left by the scripts, who removed the MP4 for it.
@@ -353,7 +356,12 @@ impl<'a> Turn<'a> {
     }
 
     /// HLS that was whole once, or that the scripts left, and is not whole now.
-    fn incomplete(&mut self, why: &str) -> Result<Stepped> {
+    fn incomplete(&mut self, why: &anyhow::Error) -> Result<Stepped> {
+        if is_unreadable(why) {
+            // It may be whole.
+            return Ok(Err(self.host("ERROR:", &format!("its HLS cannot be read: {why:#}"))));
+        }
+        let why = &format!("{why:#}");
         if self.mp4()?.is_some() {
             self.rebuild(why)?;
             return Ok(Ok(()));
@@ -369,7 +377,7 @@ impl<'a> Turn<'a> {
     /// Removes the MP4, which is still the file that the HLS was made from, while that is still whole.
     fn remove(&mut self) -> Result<Stepped> {
         if let Err(why) = complete(&self.hls_dir()) {
-            return self.incomplete(&format!("{why:#}"));
+            return self.incomplete(&why);
         }
         let Some(mp4) = self.mp4()? else { return Ok(Ok(())) };
         let path = self.entry.room.path(&mp4.name);
@@ -392,6 +400,16 @@ pub(crate) fn tried_again(hold: &Hold) -> String {
         return "the next run tries again".to_owned();
     }
     format!("try {}, tried again after {}", hold.tries, log::stamp(hold.until))
+}
+
+/// Whether a file is there and the machine does not give it out.
+fn is_unreadable(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let mut kinds = io.map(|error| (error.kind(), error.raw_os_error()));
+    kinds.any(|(kind, raw)| {
+        let away = [ErrorKind::PermissionDenied, ErrorKind::StaleNetworkFileHandle, ErrorKind::TimedOut];
+        away.contains(&kind) || raw == Some(Errno::IO.raw_os_error())
+    })
 }
 
 fn fingerprint(path: &std::path::Path) -> Result<Fingerprint> {
