@@ -73,9 +73,10 @@ demo:
 	@sh tests/needs.sh cargo ffmpeg ffprobe
 	@sh tests/demo.sh
 
+# PARTS='finalize worker flush ls' leaves the others out.
 bench:
 	@sh tests/needs.sh ffmpeg ffprobe jq curl find
-	$(CARGO) bench --locked -p pipeline-tests --bench pipeline
+	$(CARGO) bench --locked -p pipeline-tests --bench pipeline -- $(PARTS)
 
 # CLIPS='slides camera-720 long jobs' leaves the others out; ROUNDS=5 repeats it more often, PROFILES=480p measures only that; VMAF_FFMPEG=path names an ffmpeg with libvmaf.
 bench-hls:

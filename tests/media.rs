@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// Change it when a clip's recipe changes.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// The kinds of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Clip {
     Full,
     /// 15 s of 240x480 with frames at uneven times.
     Vfr,
-    /// 3 h of 16x480 with a frame a second, so that it costs seconds.
+    /// 3 h of 16x480 with two frames a second, so that it costs seconds.
     Long,
     /// 9 s of 240x480 with a flash and a beep every 2 s.
     Clap,
@@ -154,8 +154,8 @@ fn make(clip: Clip, to: &Path) {
         }
         Clip::Long => {
             let minute = to.with_extension("minute");
-            let options = "-c:v libx264 -preset ultrafast -g 8 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
-            let (picture, tone) = ("rgbtestsrc=s=16x480:r=1:d=60", tone(440, 60));
+            let options = "-c:v libx264 -preset ultrafast -g 16 -pix_fmt yuv420p -c:a aac -ar 8000 -b:a 16k -f mp4";
+            let (picture, tone) = ("rgbtestsrc=s=16x480:r=2:d=60", tone(440, 60));
             ffmpeg(&format!("-f lavfi -i {picture} -f lavfi -i {tone} {options}"), &minute);
             ffmpeg(&format!("-stream_loop 179 -i {} -c copy -f mp4", word(&minute)), to);
             return fs::remove_file(minute).unwrap();

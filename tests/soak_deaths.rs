@@ -17,7 +17,7 @@ use crate::{Bench, Fault, listing, wait_for_minutes};
 
 /// How many rooms are unpublished at once, and how many tools are at work.
 const OPEN: usize = 6;
-const AT_WORK: usize = 4;
+const AT_WORK: usize = 6;
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ struct Soak {
     usual: Duration,
 }
 
-/// Has recordings come and tools work on them, and kills until there were so many kills. Then all heals. Tells every hundred
+/// Has recordings come and tools work on them, and kills until there were so many kills. Then all heals. Tells every fifty
 /// kills how far it is.
 pub fn soak(kills: usize, seed: u64, tell: impl Fn(&Figures)) -> Figures {
     let begun = Instant::now();
@@ -120,7 +120,7 @@ pub fn soak(kills: usize, seed: u64, tell: impl Fn(&Figures)) -> Figures {
     let mut told = 0;
     while soak.figures.killed() < kills {
         soak.round();
-        if soak.figures.killed() >= told + 100 {
+        if soak.figures.killed() >= told + 50 {
             told = soak.figures.killed();
             (soak.figures.recordings, soak.figures.took) = (soak.recorded.len(), begun.elapsed());
             tell(&soak.figures);
@@ -138,11 +138,13 @@ impl Soak {
         self.begin();
         self.fail();
         // Now and then nobody is killed: else a slow machine would publish nothing, and always the same would die.
-        if self.dice.u8(..12) == 0 {
+        if self.dice.u8(..20) == 0 {
             wait_for_minutes(5, "the tools' end", || self.at_work.iter().all(|running| !alive(running.pid())));
         } else {
             std::thread::sleep(self.usual.mul_f64(self.dice.f64() * 0.7));
-            self.kill_one();
+            for _ in 0..self.dice.usize(1..=3) {
+                self.kill_one();
+            }
         }
         self.reap();
     }

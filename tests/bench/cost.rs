@@ -9,7 +9,6 @@ use wait4::Wait4 as _;
 #[derive(Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) cpu: Duration,
-    #[allow(dead_code, reason = "one of the benchmarks asks for it")]
     pub(crate) wall: Duration,
     /// Kilobytes, of the largest process.
     pub(crate) peak: u64,

@@ -1,5 +1,5 @@
-//! `make bench`: what finalize costs against the bash way of doing it, what an idle worker costs against `find`, and what a look
-//! into an empty spool of webhooks costs. Both sides of a ratio run in turn, in one run of the benchmark; the machine's noise
+//! `make bench`: what finalize costs against the bash way of doing it, what an idle worker and a listing cost against `find`, and
+//! what a look into an empty spool of webhooks costs. Both sides of a ratio run in turn, in one run of the benchmark; the machine's noise
 //! hits both.
 
 #![allow(
@@ -11,10 +11,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
-use pipeline_tests::Bench;
 use pipeline_tests::outbox::{SECRET, body_of};
 use pipeline_tests::receivers::Receiver;
+use pipeline_tests::{Bench, run};
 
 use cost::{Cost, cost};
 
@@ -26,11 +27,19 @@ const ROUNDS: usize = 40;
 /// Published rooms that an idle worker looks through.
 const ROOMS: usize = 5000;
 
+/// Published recordings that `rec-ls` lists.
+const LISTED: usize = 10_000;
+
 fn main() {
     println!("{:<46} {:>12} {:>12} {:>7} {:>7}", "CPU, median", "ours", "theirs", "ratio", "goal");
-    finalize();
-    idle_worker();
-    idle_flush();
+    let named: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    for (name, part) in
+        [("finalize", finalize as fn()), ("worker", idle_worker), ("flush", idle_flush), ("ls", listing)]
+    {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            part();
+        }
+    }
 }
 
 /// `jitsi-finalize` on a fresh recording, against bash with find, jq and curl.
@@ -91,6 +100,40 @@ fn idle_flush() {
     assert_eq!(receiver.connections(), 0, "an empty spool is no reason to call anybody");
     let cpu = median(ours.iter().map(|cost| cost.cpu.as_secs_f64() * 1000.0));
     println!("{:<46} {cpu:>9.1} ms {:>12} {:>7} {:>7}", "rec-hook flush, nothing waits", "", "", "5 ms");
+}
+
+/// `rec-ls` over many recordings, against the cheapest look at the same tree.
+fn listing() {
+    let bench = Bench::new();
+    let room = bench.finalized("room-0");
+    bench.worker().exits(0);
+    for number in 1..LISTED {
+        let copied = bench.recordings().join(format!("room-{number}"));
+        copy(&room, &copied);
+        // Written last, as the tools do.
+        fs::File::options()
+            .append(true)
+            .open(copied.join(".recording.json"))
+            .unwrap()
+            .set_modified(SystemTime::now())
+            .unwrap();
+    }
+    let lines = |args: &[&str]| run(bench.command("rec-ls").args(args)).exits(0).stdout.lines().count();
+    assert_eq!((lines(&[]), lines(&["--state", "published"])), (LISTED, LISTED), "a line each");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let one = cost(&mut bench.command("rec-ls"));
+        let find = ["-maxdepth", "2", "-printf", "%s %p\\n"];
+        let other = cost(Command::new("find").arg(bench.recordings()).args(find));
+        if round > 0 {
+            ours.push(one);
+            theirs.push(other);
+        }
+    }
+    row(&format!("rec-ls over {LISTED} recordings / find"), &ours, &theirs, 4.0);
+    let wall = |costs: &[Cost]| median(costs.iter().map(|cost| cost.wall.as_secs_f64() * 1000.0));
+    let (one, other) = (wall(&ours), wall(&theirs));
+    println!("{:<46} {one:>9.1} ms {other:>9.1} ms {:>7.3} {:>7}", "the same, by the clock", one / other, "1 s");
 }
 
 /// Copies a published room: its files, and those of its `v0`.

@@ -29,14 +29,17 @@ fn a_second_worker_says_that_another_is_running_and_exits_0() {
 }
 
 #[test]
-fn it_makes_its_directories_and_leaves_an_empty_lock_file() {
+fn it_makes_its_directories_and_leaves_a_lock_file_that_says_who_had_it() {
     let bench = Bench::new();
     bench.worker().exits(0);
     assert_eq!(listing(&bench.dir().join("log")), ["hls-worker.log"]);
     assert_eq!(listing(&bench.dir().join("lock")), ["hls-worker.lock"]);
-    assert_eq!(fs::metadata(bench.dir().join("lock/hls-worker.lock")).unwrap().len(), 0);
-    // It is there at the next run, and no obstacle.
+    let said = || fs::read_to_string(bench.dir().join("lock/hls-worker.lock")).unwrap();
+    let first = said();
+    assert!(first.starts_with("jitsi-hls-worker ") && first.ends_with("Z\n") && first.lines().count() == 1, "{first}");
+    // It is there at the next run, and no obstacle; the script's own way to open it empties it.
     assert_eq!(bench.worker().exits(0).messages(), ["Worker run complete."]);
+    assert_ne!(said(), first, "another process");
 }
 
 #[test]

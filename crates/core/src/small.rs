@@ -32,7 +32,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let Some(file) = open(path, File::options().read(true))? else {
         return Err(io::Error::other("not a regular file: move away what is in its place"));
     };
-    let mut bytes = Vec::new();
+    // Most of them fit: a read of all, and one that says that this was all.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::other(format!("larger than {most} bytes, and none of ours: move it away")));

@@ -20,6 +20,7 @@ use crate::link::Link;
 use crate::notion::{PageId, Provider, Status};
 use crate::recording::{Fingerprint, Mp4, Room, STATE};
 use crate::{small, text};
+use later::{Unknown, restore, unknown};
 
 /// The version of the format. A later one that only adds fields keeps it.
 const VERSION: u32 = 1;
@@ -153,6 +154,8 @@ pub struct Recording {
     pub told: BTreeMap<String, Moment>,
     #[serde(flatten)]
     rest: Map<String, Value>,
+    #[serde(skip)]
+    later: Vec<Unknown>,
 }
 
 /// A create whose outcome is not known.
@@ -292,7 +295,11 @@ impl State {
         {
             return Err(Newer(version).into());
         }
-        let state: Self = serde_json::from_slice(bytes)?;
+        let mut state: Self = serde_json::from_slice(bytes)?;
+        let (read, written): (Value, _) = (serde_json::from_slice(bytes)?, serde_json::to_value(&state)?);
+        for (index, recording) in state.recordings.iter_mut().enumerate() {
+            recording.later = unknown(&read["recordings"][index], &written["recordings"][index]);
+        }
         ensure!(
             state.recordings.iter().all(|recording| recording.slot <= LAST_SLOT),
             "it has a slot beyond {LAST_SLOT}"
@@ -302,9 +309,18 @@ impl State {
 
     /// Writes the state so that it lasts.
     pub fn save(&self, room: &Room) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
+        durable::write(&room.path(STATE), &self.bytes()?)
+    }
+
+    /// The state as it is written.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mut value = serde_json::to_value(self)?;
+        for (index, recording) in self.recordings.iter().enumerate() {
+            restore(&mut value["recordings"][index], &recording.later);
+        }
+        let mut bytes = serde_json::to_vec_pretty(&value)?;
         bytes.push(b'\n');
-        durable::write(&room.path(STATE), &bytes)
+        Ok(bytes)
     }
 
     /// Writes the state unless the disk has it: `before` is what was read, or made of what the scripts left.
@@ -358,6 +374,7 @@ impl Recording {
             owed: BTreeMap::new(),
             told: BTreeMap::new(),
             rest: Map::new(),
+            later: Vec::new(),
         }
     }
 
@@ -471,6 +488,8 @@ fn unhex(hex: &str) -> Option<Vec<u8>> {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2))
         .collect()
 }
+
+mod later;
 
 #[cfg(test)]
 mod tests;

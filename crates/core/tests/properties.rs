@@ -123,8 +123,8 @@ proptest! {
     }
 
     #[test]
-    fn a_state_keeps_what_a_later_version_wrote_into_it_and_into_its_recordings(
-        (above, below) in (fields(), fields()),
+    fn a_state_keeps_what_a_later_version_wrote_into_it_at_every_level(
+        (above, below, inside) in (fields(), fields(), fields()),
         (name, slot, size) in (name(), 0..1000_u32, any::<u64>()),
         mtime in time_of_day(),
         given_up in any::<bool>(),
@@ -138,16 +138,16 @@ proptest! {
         let put = |value: &mut Value, more: &Map<String, Value>| value.as_object_mut().unwrap().extend(more.clone());
         put(&mut written, &above);
         put(&mut written["recordings"][0], &below);
+        put(&mut written["recordings"][0]["source"], &inside);
+        let read = |state: &State| serde_json::from_slice::<Value>(&state.bytes().unwrap()).unwrap();
         let mut state = State::parse(written.to_string().as_bytes()).unwrap();
-        prop_assert_eq!(&serde_json::to_value(&state).unwrap(), &written);
+        prop_assert_eq!(&read(&state), &written);
         // And after what it is read for: a change.
         state.recordings[0].starts_anew();
-        let changed = serde_json::to_value(&state).unwrap();
-        for (key, value) in &above {
-            prop_assert_eq!(&changed[key], value);
-        }
-        for (key, value) in &below {
-            prop_assert_eq!(&changed["recordings"][0][key], value);
+        let changed = read(&state);
+        let recording = &changed["recordings"][0];
+        for (fields, place) in [(&above, &changed), (&below, recording), (&inside, &recording["source"])] {
+            prop_assert!(fields.iter().all(|(key, value)| place.get(key) == Some(value)), "{changed}");
         }
     }
 

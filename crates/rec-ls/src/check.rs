@@ -80,7 +80,7 @@ struct Run {
 impl Run {
     fn room(&mut self, room: &Room, tree: &Tree) -> Result<Looked> {
         let lock = room.path(rec_core::recording::LOCK);
-        if let Some(held) = Held::of(&lock, &self.locks) {
+        if let Some(held) = Held::here(&lock, &self.locks) {
             return Ok(Looked::Locked(held));
         }
         let looked = self.look(room, tree)?;
@@ -88,8 +88,8 @@ impl Run {
             return Ok(Looked::At(self.twice(looked.1)));
         }
         // A tool may have begun meanwhile: only what is there still, and nobody works on, counts.
-        self.locks = Locks::now();
-        if let Some(held) = Held::of(&lock, &self.locks) {
+        self.locks.refresh();
+        if let Some(held) = Held::here(&lock, &self.locks) {
             return Ok(Looked::Locked(held));
         }
         let (mut found, rows) = self.look(room, tree)?;

@@ -22,30 +22,32 @@ pub(crate) enum Held {
 }
 
 impl Held {
-    /// Who holds the lock on this file, if anybody does.
-    pub(crate) fn of(path: &Path, locks: &Locks) -> Option<Self> {
+    /// Who holds the lock on this file, if anybody does, also on another host.
+    pub(crate) fn anywhere(path: &Path, locks: &Locks) -> Option<Self> {
+        Self::here(path, locks).or_else(|| {
+            let elsewhere = lock::holder(path).filter(|said| said.host != lock::host())?;
+            is_locked(path).then_some(Self::Elsewhere(elsewhere))
+        })
+    }
+
+    /// The same of this host alone, by the system's word.
+    pub(crate) fn here(path: &Path, locks: &Locks) -> Option<Self> {
         let file = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
-        let said = lock::holder(path);
-        let Some(taker) = locks.holder(&file) else {
-            let elsewhere = said.filter(|said| said.host != lock::host())?;
-            return is_locked(path).then_some(Self::Elsewhere(elsewhere));
-        };
+        let taker = locks.holder(&file)?;
+        let said = lock::holder(path).filter(|said| said.host == lock::host());
         let open = openers(&file);
-        let ours = |said: &Holder| said.host == lock::host();
-        let said = said.filter(ours);
         // Of a process of another user, only that it is there can be seen.
         let lives = open.contains(&taker) || open.is_empty() && program(taker).is_some();
         let child = |pid: &u32| program(*pid).is_some_and(|name| name.starts_with("ff"));
-        Some(match said {
-            Some(said) if said.pid == taker && !lives => {
-                Self::Orphan(taker, Some(said), open.iter().copied().find(child))
-            }
+        // What the lock file says is of this holder, or of one before.
+        let about = |pid: u32| said.clone().filter(|said| said.pid == pid);
+        Some(match &said {
             // The system names the child where the taker is gone from a container's processes.
-            Some(said) if said.pid != taker && child(&taker) && program(said.pid).is_none() => {
-                Self::Orphan(said.pid, Some(said), Some(taker))
+            Some(gone) if gone.pid != taker && child(&taker) && program(gone.pid).is_none() => {
+                Self::Orphan(gone.pid, about(gone.pid), Some(taker))
             }
-            said if !lives => Self::Orphan(taker, said, open.iter().copied().find(child)),
-            said => Self::Here(taker, said.filter(|said| said.pid == taker)),
+            _ if lives => Self::Here(taker, about(taker)),
+            _ => Self::Orphan(taker, about(taker), open.iter().copied().find(child)),
         })
     }
 

@@ -28,6 +28,11 @@ impl Locks {
         Self { taken: text.lines().filter_map(taken).collect(), children: OnceCell::new() }
     }
 
+    /// Looks again for who has taken what. A child that outlives its taker meanwhile has held the lock before.
+    pub(crate) fn refresh(&mut self) {
+        self.taken = Self::now().taken;
+    }
+
     /// Who holds the lock on this file: the one who has taken it, or a child that has it as its stdin. In a container the
     /// system says nothing of a lock whose taker has died.
     pub(crate) fn holder(&self, file: &Metadata) -> Option<u32> {

@@ -1,6 +1,8 @@
 //! What is looked at: rooms, what lies in them, and what is known of it.
 
 use std::ffi::OsString;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +13,7 @@ use rec_core::glance::{Glance, rooms};
 use rec_core::log::say;
 use rec_core::metadata;
 use rec_core::plan::Facts;
-use rec_core::recording::Room;
+use rec_core::recording::{NOTION_ID, Room, STATE};
 use rec_core::state::{Recording, State};
 use rec_core::text::shown;
 use rec_core::url::PublicUrl;
@@ -19,6 +21,9 @@ use rec_core::url::PublicUrl;
 use crate::cli::Cli;
 use crate::condition::{Condition, has_hls};
 use crate::locks::Locks;
+
+/// So many rooms are looked at sooner than a thread for some of them is there.
+const FEW: usize = 64;
 
 /// The rooms that a run is about.
 pub(crate) struct Tree {
@@ -98,9 +103,16 @@ impl Tree {
     /// Looks at every room. One that cannot be read is said, and keeps no other from being seen.
     pub(crate) fn look(&mut self) -> Vec<Seen> {
         let rooms = std::mem::take(&mut self.rooms);
-        let mut all = Vec::with_capacity(rooms.len());
-        for room in rooms {
-            match Seen::at(room, self.config.as_ref()) {
+        let config = self.config.as_ref();
+        let look = |rooms: &[Room]| -> Vec<_> { rooms.iter().map(|room| Seen::at(room.clone(), config)).collect() };
+        let share = rooms.len().div_ceil(threads()).max(FEW);
+        let looked: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = rooms.chunks(share).map(|some| scope.spawn(move || look(some))).collect();
+            running.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        let mut all = Vec::with_capacity(looked.len());
+        for seen in looked {
+            match seen {
                 Ok(seen) => all.push(seen),
                 Err(error) => self.failed(&error),
             }
@@ -114,14 +126,27 @@ impl Tree {
     }
 }
 
+/// How many look at once: what a look costs is the system's time, and at night somebody waits for it.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(8)
+}
+
+/// Whether a file of a room was changed after another one was. The scripts may have been at work again since our state was written.
+fn is_newer(room: &Room, one: &str, other: &str) -> bool {
+    let time = |name| room.path(name).symlink_metadata().and_then(|file| file.modified()).ok();
+    time(one) > time(other)
+}
+
 impl Seen {
-    /// One listing of the directory, and its state. Only MP4s are looked at closer.
+    /// One listing of the directory, and its state. Only MP4s are looked at closer, and what the scripts may have done.
     pub(crate) fn at(room: Room, config: Option<&Config>) -> Result<Self> {
         let glance = Self::glance(&room, config)?;
-        let mut state = if glance.has_state || glance.has_id || glance.has_dir("v0") {
-            adopt::look(&room, &glance.mp4s)?
-        } else {
-            State::empty()
+        let scripts = glance.has_id && (!glance.has_state || is_newer(&room, NOTION_ID, STATE));
+        let ours = if glance.has_state && !scripts { State::load(&room)? } else { None };
+        let mut state = match ours {
+            Some(state) => state,
+            None if scripts => adopt::look(&room, &glance.mp4s)?,
+            None => State::empty(),
         };
         let known = state.recordings.len();
         state.register(&glance.mp4s, |slot| room.has_slot(slot));

@@ -31,7 +31,8 @@ pub(crate) fn explain(cli: &Cli) -> Result<Exit> {
     let mut tree = Tree::of(cli)?;
     let all = tree.look();
     let locks = Locks::now();
-    let worker = tree.config.as_ref().and_then(|config| Held::of(&config.lock_dir.join("hls-worker.lock"), &locks));
+    let worker =
+        tree.config.as_ref().and_then(|config| Held::anywhere(&config.lock_dir.join("hls-worker.lock"), &locks));
     let mut out = io::stdout().lock();
     for (index, seen) in all.iter().enumerate() {
         if index > 0 {
@@ -61,7 +62,7 @@ fn around(entry: &Entry<'_>, config: Option<&Config>, locks: &Locks) -> Around {
     });
     let broken = has_hls(recording, &entry.facts).then(|| complete(&seen.room.path(recording.hls_dir())));
     Around {
-        held: Held::of(&seen.room.path(LOCK), locks),
+        held: Held::anywhere(&seen.room.path(LOCK), locks),
         unknown: entry.is_unknown(),
         ours: seen.glance.has_state || seen.glance.has_id,
         id: id.map(|(id, _)| id).filter(|id| !matches!(id, NotionId::Page(_))),

@@ -48,11 +48,11 @@ pub(crate) fn state(bytes: &[u8]) {
         assert!(recording.hls_dir().strip_prefix('v').is_some_and(|slot| slot.parse::<u32>().is_ok()));
     }
     // What is written is read as the same, and has all that was there.
-    let written = serde_json::to_vec(&state).expect("a state is JSON");
+    let written = state.bytes().expect("a state is JSON");
     let again = State::parse(&written).expect("what we write we read");
     assert_eq!(again, state);
     if let (Ok(before), Ok(after)) = (serde_json::from_slice(bytes), serde_json::from_slice(&written)) {
-        assert_kept(&before, &after, 0);
+        assert_kept(&before, &after);
     }
     // A recording that comes now gets a directory of its own.
     let print = Fingerprint { size: 7, mtime: OffsetDateTime::UNIX_EPOCH };
@@ -66,21 +66,23 @@ pub(crate) fn state(bytes: &[u8]) {
     );
 }
 
-/// Asserts that no field of a state, a recording or below is lost, but for those of ours that say nothing.
-fn assert_kept(before: &Value, after: &Value, depth: u32) {
+/// Asserts that no field is lost, however deep, but for those of ours that say nothing.
+fn assert_kept(before: &Value, after: &Value) {
+    if let (Some(before), Some(after)) = (before.as_array(), after.as_array()) {
+        assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(after) {
+            assert_kept(before, after);
+        }
+    }
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return };
     for (key, value) in before {
         let silent = value.is_null()
             || *value == false
             || *value == 0
             || value.as_object().is_some_and(serde_json::Map::is_empty);
-        assert!(after.contains_key(key) || silent || default(key, value), "{key} is lost");
-        if depth == 0
-            && key == "recordings"
-            && let (Some(before), Some(after)) = (value.as_array(), after[key].as_array())
-        {
-            assert_eq!(before.len(), after.len());
-            before.iter().zip(after).for_each(|(before, after)| assert_kept(before, after, 1));
+        match after.get(key) {
+            Some(after) => assert_kept(value, after),
+            None => assert!(silent || default(key, value), "{key} is lost"),
         }
     }
 }
@@ -93,7 +95,7 @@ fn default(key: &str, value: &Value) -> bool {
 /// A playlist, of HLS that is adopted.
 pub(crate) fn playlist(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    assert!(media_uris(&text).iter().all(|uri| !uri.contains(['\n', '"']) || !text.contains(&format!("URI=\"{uri}"))));
+    assert!(media_uris(&text).iter().all(|uri| text.contains(uri.as_str()) && !uri.contains('\n')));
     let Ok(media) = Media::parse(&text) else { return };
     assert!(media.duration() >= 0.0 && media.target.is_finite(), "{media:?}");
     assert!(media.segments.iter().all(|segment| segment.duration.is_finite() && !segment.part.uri.is_empty()));

@@ -110,3 +110,21 @@ fn a_lock_of_another_host_is_found_by_trying_and_one_that_was_released_is_not() 
     let wanted = "its directory is locked by jitsi-hls-worker, process 7 on another-host, since 2026-01-02T03:04:05Z\n";
     assert!(out.stdout.contains(wanted), "{}", out.stdout);
 }
+
+#[test]
+fn in_a_container_an_orphan_is_seen_though_the_system_names_no_holder() {
+    let bench = Bench::new();
+    let room = bench.recorded_of(Clip::Short, "daily");
+    bench.finalize(&room).exits(0);
+    fs::create_dir(room.join("v0.tmp")).unwrap();
+    // flock(1) takes the lock and is gone; who has it as its stdin keeps it, as ffmpeg does.
+    let orphan = "exec 3<>\"$1\"; flock 3; sleep 60 <&3 3>&- & exec 3>&-; \"$2\"; kill $!; wait; \"$2\"";
+    let mut unshared = std::process::Command::new("unshare");
+    unshared.args(["--pid", "--fork", "--mount-proc", "bash", "-c", orphan, "bash"]);
+    unshared.arg(room.join(".recording.lock")).arg(pipeline_tests::binary("rec-ls"));
+    let out = run(unshared.env("RECORDING_PIPELINE_ENV", bench.env_file()));
+    if out.code != Some(0) {
+        return pipeline_tests::skipped("this machine gives no process namespace (unshare --pid)");
+    }
+    assert_eq!(states(&out).iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(), ["processing", "recorded"]);
+}

@@ -19,6 +19,23 @@ fn each_mp4_of_a_directory_is_a_recording_with_a_slot_of_its_own() {
 }
 
 #[test]
+fn fields_of_a_later_version_survive_wherever_they_are_as_long_as_that_is_there() {
+    let text = r#"{"version":1,"above":1,"recordings":[{"slot":0,"beside":[2],
+        "source":{"size":9,"mtime":"2026-11-21T09:00:00Z","inode":3},
+        "row":{"provider":"mp4","status":"recorded","link":"playlist","etag":"4"},
+        "hls":{"of":{"size":9,"mtime":"2026-11-21T09:00:00Z","hash":{"sha":"5"}}},
+        "owed":{"reflector":{"event":"recorded","at":"2026-11-21T09:00:00Z","id":"6"}}}]}"#;
+    let mut state = State::parse(text.as_bytes()).unwrap();
+    let written = |state: &State| serde_json::from_slice::<Value>(&state.bytes().unwrap()).unwrap();
+    assert_eq!(written(&state), serde_json::from_str::<Value>(text).unwrap());
+    state.recordings[0].row = Some(Row::published(Link::Playlist));
+    state.recordings[0].owed.clear();
+    let after = &written(&state)["recordings"][0];
+    assert_eq!((&after["row"]["status"], &after["row"]["etag"]), (&Value::from("published"), &Value::from("4")));
+    assert_eq!((&after["hls"]["of"]["hash"]["sha"], after.get("owed")), (&Value::from("5"), None));
+}
+
+#[test]
 fn a_slot_after_which_nobody_can_count_is_no_state() {
     let state = |slot: u32| State::parse(format!(r#"{{"version":1,"recordings":[{{"slot":{slot}}}]}}"#).as_bytes());
     assert!(state(1_000_000).is_ok());
