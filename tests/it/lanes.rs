@@ -254,3 +254,20 @@ fn a_column_error_of_a_team_is_neither_written_nor_emptied() {
     assert!(!sent.contains("\"Error\""), "{sent}");
     fs::metadata(room.join("v0")).unwrap();
 }
+
+#[test]
+fn a_retry_forgets_what_is_over_where_nothing_is_left_to_do() {
+    let bench = Bench::new();
+    let room = bench.finalized("standup");
+    bench.worker().exits(0);
+    let state = fs::read_to_string(room.join(".recording.json")).unwrap();
+    // As an earlier version has left it.
+    let gone = state.replacen("\"slot\": 0,", "\"slot\": 0, \"row_gone\": true, \"error\": \"its row was gone\",", 1);
+    assert_ne!(gone, state);
+    fs::write(room.join(".recording.json"), gone).unwrap();
+    let out = bench.worker_with([std::ffi::OsStr::new("--retry"), room.as_os_str()]).exits(0);
+    assert!(out.stderr.contains("Retry room=standup: what went wrong before is forgotten"), "{}", out.stderr);
+    let known = state_of(&room);
+    assert!(known["row_gone"].is_null() && known["error"].is_null(), "{known}");
+    assert_published(&room);
+}

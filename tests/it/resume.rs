@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use pipeline_tests::media::{age, ffmpeg};
 use pipeline_tests::processes::{
-    Running, kill_ffmpegs, path_with, real_ffmpeg, start, unhurried_ffmpeg, wait_until_unlocked,
+    Running, encodes, kill_ffmpegs, path_with, real_ffmpeg, start, unhurried_ffmpeg, wait_until_unlocked,
 };
+use pipeline_tests::rooms::end_holds;
 use pipeline_tests::{Bench, assert_published, hls, wait_for};
 
 /// 24 s as Jibri records them, but for the size, with a counter in the picture.
@@ -104,6 +105,24 @@ fn resumed(profile: &str, film: &str) -> (Bench, std::path::PathBuf) {
 #[test]
 fn an_encode_that_was_killed_goes_on() {
     let (bench, room) = resumed("480p", FILM);
+    assert_whole(&bench, &room);
+}
+
+#[test]
+fn what_is_encoded_is_kept_for_as_long_as_the_recording_has_to_wait() {
+    let (bench, room) = filmed("480p", FILM);
+    for _ in 0..2 {
+        let worker = noted(&bench, &room);
+        wait_for("the encode", || !encodes(&bench.recordings()).is_empty());
+        kill_ffmpegs(&bench.recordings());
+        worker.end().exits(75);
+    }
+    // It is not due yet.
+    bench.worker().exits(0);
+    assert!(room.join("v0.tmp/resume.json").exists());
+    end_holds(&room);
+    bench.worker().exits(0);
+    assert_resumed(&bench);
     assert_whole(&bench, &room);
 }
 

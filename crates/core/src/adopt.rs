@@ -149,7 +149,7 @@ fn follow(state: &mut State, left: &Left, mp4s: &[Mp4], taken: impl Fn(u32) -> b
     });
     if let Some(recording) = recording {
         (recording.page_id, recording.row, recording.create) = (Some(page.clone()), None, None);
-        recording.row_gone = false;
+        (recording.row_gone, recording.remote) = (false, None);
     }
 }
 

@@ -79,15 +79,18 @@ pub fn next(recording: &Recording, facts: &Facts<'_>) -> Step {
     }
 }
 
-/// What keeps a recording from a step for now: trouble of the machine what is done with ffmpeg, Notion's what is told to it.
-/// Whoever names a directory waits for neither.
+/// What keeps a recording from a step for now: trouble of the machine where its HLS is made or read, Notion's where it is told
+/// something. Whoever names a directory waits for neither.
 pub fn held<'a>(recording: &'a Recording, step: Step, facts: &Facts<'_>) -> Option<&'a Hold> {
-    let hold = match step {
-        Step::Inherit | Step::Encode => recording.host.as_ref(),
-        Step::MakeRow(_) | Step::TellError | Step::Publish => recording.remote.as_ref(),
-        Step::Rest | Step::Remove | Step::TellWebhooks => None,
+    let (host, remote) = (&recording.host, &recording.remote);
+    let holds = match step {
+        Step::Inherit | Step::Encode | Step::Remove => [host, &None],
+        Step::MakeRow(_) | Step::TellError => [remote, &None],
+        Step::Publish => [remote, host],
+        Step::Rest | Step::TellWebhooks => [&None, &None],
     };
-    hold.filter(|hold| facts.retry != Retry::Everything && hold.holds(facts.now))
+    let waits = |hold: &&Hold| facts.retry != Retry::Everything && hold.holds(facts.now);
+    holds.into_iter().flatten().find(waits)
 }
 
 /// The next step for a recording's HLS and row, were there nothing to wait for.
@@ -269,9 +272,9 @@ mod tests {
             ("to be encoded", |_| (), false, Step::Encode, true, false),
             ("to be compared", |_| (), true, Step::Inherit, true, false),
             ("without a row", no_row, false, Step::MakeRow(Status::Recorded), false, true),
-            ("to be published", made, true, Step::Publish, false, true),
+            ("to be published", made, true, Step::Publish, true, true),
             ("to be told an error", given_up, false, Step::TellError, false, true),
-            ("to be removed", published, true, Step::Remove, false, false),
+            ("to be removed", published, true, Step::Remove, true, false),
         ];
         for (name, edit, hls, wanted, by_host, by_remote) in cases {
             for (which, holds) in [("host", by_host), ("remote", by_remote)] {

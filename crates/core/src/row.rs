@@ -276,7 +276,14 @@ impl Publisher<'_> {
         fault::point("update is sent");
         self.client.update(&page, &change)?;
         fault::point("update is answered");
-        entry.change(|recording| (recording.row, recording.remote) = (Some(row), None)).map_err(Trouble::Disk)
+        entry
+            .change(|recording| {
+                (recording.row, recording.remote) = (Some(row), None);
+                if row.status == Status::Published {
+                    recording.succeeded();
+                }
+            })
+            .map_err(Trouble::Disk)
     }
 }
 

@@ -406,6 +406,17 @@ impl Recording {
         (self.damage, self.salvaged, self.host) = (None, false, None);
     }
 
+    /// Its HLS is in place and whole: what went wrong on the way there is over.
+    pub fn succeeded(&mut self) {
+        (self.failures, self.error, self.given_up, self.host) = (0, None, false, None);
+    }
+
+    /// Whether something went wrong that [`Self::retried`] forgets.
+    pub fn is_troubled(&self) -> bool {
+        let held = self.host.is_some() || self.remote.is_some();
+        held || self.failures > 0 || self.error.is_some() || self.given_up || self.row_gone
+    }
+
     /// A person wants it to be tried again. What is published of a damaged one stays known as that, for its MP4 is kept.
     pub fn retried(&mut self) {
         if self.hls.is_none() {

@@ -76,7 +76,7 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
         let Some(lock) = Lock::try_acquire(&config.lock_dir.join("hls-worker.lock"))? else {
             log.line("Another worker is running, exit.");
             if let Some(holder) = lock::holder(&config.lock_dir.join("hls-worker.lock")) {
-                log.detail(&format!("It is {holder}"));
+                log.detail(&format!("It was locked last by {holder}"));
             }
             if let Some(closed) = freezing(config).filter(|_| !cli.dirs.is_empty()) {
                 let lock = rec_core::text::shown(config.lock_dir.join("hls-worker.lock"));

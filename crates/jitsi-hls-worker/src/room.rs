@@ -21,7 +21,7 @@ use rec_core::notion::Client;
 use rec_core::recording::{LOCK, Mp4, Room};
 use rec_core::row::Publisher;
 use rec_core::state::{Entry, Recording, State};
-use rec_core::text::{shown, word};
+use rec_core::text::{path_word, shown};
 use rec_hooks::Outbox;
 
 use crate::away::Away;
@@ -108,6 +108,7 @@ impl Worker<'_> {
         let state = if glance.has_state { State::load(room)? } else { None };
         let unfinalized = Unfinalized(self.config.publish_unfinalized_after);
         match glance::look(room, &glance, state.as_ref(), unfinalized, self.named)? {
+            Look::Idle if self.forgets(state.as_ref()) => {}
             Look::Idle => {
                 self.tell_idle(room, &glance, state.as_ref());
                 return Ok(None);
@@ -160,19 +161,29 @@ impl Worker<'_> {
             end => end?,
         };
         if matches!(end, End::Exit(Exit::Done)) && self.closed().is_none() {
-            // Begun for an MP4 that has gone, say.
-            sweep(room, |_| false)?;
+            // Begun for an MP4 that has gone, say; not for one that only waits.
+            let waits = State::load(room)?.is_some_and(|state| state.recordings.iter().any(|r| r.host.is_some()));
+            sweep(room, if waits { resume::is_begun } else { |_| false })?;
         }
         Ok(end)
+    }
+
+    /// Whether a person wants something of these recordings to be forgotten.
+    fn forgets(&self, state: Option<&State>) -> bool {
+        self.retry && !self.dry_run && state.is_some_and(|state| state.recordings.iter().any(Recording::is_troubled))
     }
 
     /// Forgets what went wrong with a room's recordings, as a person wants.
     fn forget(&self, room: &Room) -> Result<()> {
         let glance = Glance::at(room, self.config)?;
         let mut state = self.load(room, &glance)?;
-        let before = state.clone();
-        state.recordings.iter_mut().for_each(Recording::retried);
-        state.save_over(&before, room)
+        if self.forgets(Some(&state)) {
+            let before = state.clone();
+            state.recordings.iter_mut().for_each(Recording::retried);
+            state.save_over(&before, room)?;
+            self.log.line(&format!("Retry room={}: what went wrong before is forgotten", room.id()));
+        }
+        Ok(())
     }
 
     /// Why nothing is done for a room: said where a person named it, and of what was given up to those who want to know more.
@@ -181,7 +192,7 @@ impl Worker<'_> {
         let recordings = state.map(|state| &state.recordings[..]).unwrap_or_default();
         for recording in recordings.iter().filter(|recording| recording.given_up || recording.row_gone) {
             let why = recording.error.as_deref().unwrap_or("its row is gone from Notion");
-            let dir = word(&shown(&room.dir));
+            let dir = path_word(&room.dir);
             let file = recording.shown();
             self.log
                 .detail(&format!("Skip room={id} mp4={file}: {why}; jitsi-hls-worker --retry {dir} tries it again"));

@@ -19,9 +19,8 @@ use rec_core::notion::Status;
 use rec_core::recording::{Fingerprint, Mp4};
 use rec_core::row;
 use rec_core::state::{Entry, Hls, Moment, Row};
-use rec_core::text::{shown, word};
+use rec_core::text::{path_word, shown};
 use rec_hooks::tell::try_to_settle;
-use rustix::io::Errno;
 use time::OffsetDateTime;
 
 use crate::hls::{self, Failure, Job};
@@ -276,7 +275,7 @@ impl<'a> Turn<'a> {
         })?;
         let tries = self.entry.recording().failures;
         let next = if self.entry.recording().given_up {
-            let dir = word(&shown(&self.entry.room.dir));
+            let dir = path_word(&self.entry.room.dir);
             format!(
                 "given up after try {tries} until the file changes, or somebody runs jitsi-hls-worker --retry {dir}"
             )
@@ -308,7 +307,10 @@ impl<'a> Turn<'a> {
                     .and_then(|()| durable::sync_parent(&path))
                     .with_context(|| format!("fsync {}", shown(&path)))?;
                 fault::point("inherited HLS lasts");
-                self.entry.change(|recording| recording.hls = Some(Hls { of: recording.source }))?;
+                self.entry.change(|recording| {
+                    recording.hls = Some(Hls { of: recording.source });
+                    recording.succeeded();
+                })?;
             }
             Origin::Broken(why) => self.rebuild(&why)?,
             Origin::Other => {
@@ -332,7 +334,11 @@ impl<'a> Turn<'a> {
         self.log().line(&format!("HLS in {} is not whole and is made anew: {why}", shown(&path)));
         hls::remove_tree(&path).map_err(|error| durable::failed("remove", &path, error))?;
         fault::point("HLS that is not whole is gone");
-        self.entry.change(|recording| (recording.hls, recording.row) = (None, None))
+        self.entry.change(|recording| {
+            // A row that says error is told apart still: its reason has to go.
+            recording.row = recording.row.filter(|row| *row == ERROR);
+            recording.hls = None;
+        })
     }
 
     /// Points the row at HLS that an earlier run, or a script, has put in place.
@@ -388,7 +394,10 @@ impl<'a> Turn<'a> {
                 .and_then(|()| durable::sync_parent(&path))
                 .inspect(|()| fault::point("removal lasts"))
                 .map_err(|error| durable::failed("its HLS is published: delete", &path, error))?;
-            self.entry.change(|recording| recording.removed = Some(OffsetDateTime::now_utc()))?;
+            self.entry.change(|recording| {
+                recording.removed = Some(OffsetDateTime::now_utc());
+                recording.succeeded();
+            })?;
         }
         Ok(Ok(()))
     }
@@ -404,12 +413,9 @@ pub(crate) fn tried_again(hold: &Hold) -> String {
 
 /// Whether a file is there and the machine does not give it out.
 fn is_unreadable(error: &anyhow::Error) -> bool {
-    let io = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    let mut kinds = io.map(|error| (error.kind(), error.raw_os_error()));
-    kinds.any(|(kind, raw)| {
-        let away = [ErrorKind::PermissionDenied, ErrorKind::StaleNetworkFileHandle, ErrorKind::TimedOut];
-        away.contains(&kind) || raw == Some(Errno::IO.raw_os_error())
-    })
+    let away = [ErrorKind::PermissionDenied, ErrorKind::TimedOut, ErrorKind::NotConnected];
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| away.contains(&error.kind()) || durable::is_broken(error))
 }
 
 fn fingerprint(path: &std::path::Path) -> Result<Fingerprint> {

@@ -9,7 +9,7 @@ use rec_core::hold::Hold;
 use rec_core::notion::{Kind, Status};
 use rec_core::row::{Made, Trouble, create_failed};
 use rec_core::state::{Moment, Row};
-use rec_core::text::{shown, word};
+use rec_core::text::path_word;
 use rec_hooks::tell::{settle, tell};
 
 use crate::steps::{End, Stepped, Turn, tried_again};
@@ -45,8 +45,7 @@ impl Turn<'_> {
             }
             Err(trouble) => {
                 self.note(&trouble);
-                self.hold(&trouble);
-                let next = self.entry.recording().remote.as_ref().map(tried_again);
+                let next = self.hold(&trouble).as_ref().map(tried_again);
                 let line = create_failed(&self.entry, &trouble);
                 self.tell(&trouble, &next.map_or(line.clone(), |next| format!("{line}; {next}")));
                 Ok(Err(end_of(&trouble)))
@@ -64,15 +63,16 @@ impl Turn<'_> {
     }
 
     /// Remembers that Notion did not do what the recording needs, and when it is asked again.
-    fn hold(&mut self, trouble: &Trouble) {
-        let Trouble::Notion(error) = trouble else { return };
+    fn hold(&mut self, trouble: &Trouble) -> Option<Hold> {
+        let Trouble::Notion(error) = trouble else { return None };
         if !matches!(error.kind, Kind::Away | Kind::Unanswered | Kind::Failed5xx | Kind::Rejected) {
-            return;
+            return None;
         }
         let hold = Hold::failed(self.entry.recording().remote.as_ref(), &error.to_string());
-        if let Err(error) = self.entry.change(|recording| recording.remote = Some(hold)) {
+        if let Err(error) = self.entry.change(|recording| recording.remote = Some(hold.clone())) {
             self.log().detail(&format!("{error:#}"));
         }
+        Some(hold)
     }
 
     /// Takes note of whether Notion is there at all.
@@ -152,7 +152,9 @@ impl Turn<'_> {
 
     /// One change of the row. A row that a person has taken away is left alone from then on.
     pub(crate) fn update(&mut self, row: Row) -> Stepped {
-        if self.entry.recording().row != Some(row) && self.is_spared() {
+        let recording = self.entry.recording();
+        let asks = recording.page_id.is_some() && recording.row != Some(row);
+        if asks && self.is_spared() {
             return Err(Exit::Later.into());
         }
         let back = self.entry.recording().row_gone;
@@ -161,18 +163,27 @@ impl Turn<'_> {
             updated => updated,
         };
         let Err(trouble) = updated else {
-            self.worker.away.answered();
+            if asks {
+                self.worker.away.answered();
+            }
             return Ok(());
         };
         let id = self.entry.room.id();
-        self.tell(&trouble, &format!("ERROR: Notion update failed: {trouble} room={id}"));
+        self.tell(
+            &trouble,
+            &match &trouble {
+                // Notion has done its part.
+                Trouble::Disk(error) => format!("ERROR: room={id}: {error:#}"),
+                trouble => format!("ERROR: Notion update failed: {trouble} room={id}"),
+            },
+        );
         self.note(&trouble);
         // Nothing waits for a row to say processing.
         if row.status != Status::Processing {
             self.hold(&trouble);
         }
         if matches!(&trouble, Trouble::Notion(error) if error.kind == Kind::Page) {
-            let dir = word(&shown(&self.entry.room.dir));
+            let dir = path_word(&self.entry.room.dir);
             self.log().error(&format!(
                 "ERROR: room={id} is left alone, its mp4 kept: restore the row in Notion's trash, then run jitsi-hls-worker --retry {dir}"
             ));

@@ -131,10 +131,10 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(8)
 }
 
-/// Whether a file of a room was changed after another one was. The scripts may have been at work again since our state was written.
+/// Whether a file of a room was changed after another one was, as far as clocks tell: they tick a few hundred times a second. The scripts may have been at work again since our state was written.
 fn is_newer(room: &Room, one: &str, other: &str) -> bool {
     let time = |name| room.path(name).symlink_metadata().and_then(|file| file.modified()).ok();
-    time(one) > time(other)
+    time(one) >= time(other)
 }
 
 impl Seen {

@@ -31,7 +31,7 @@ fn an_encode_is_processing_by_which_process_is_told_and_an_orphan_is_named() {
     // Another worker says who is in the way, if it is asked.
     let other = bench.worker_with(["-v"]).exits(0).messages();
     assert_eq!(other[0], "Another worker is running, exit.");
-    let wanted = format!("It is jitsi-hls-worker, process {} on {}, since 2", worker.pid(), host());
+    let wanted = format!("It was locked last by jitsi-hls-worker, process {} on {}, since 2", worker.pid(), host());
     assert!(other[1].starts_with(&wanted), "{other:?}");
 
     worker.signal("KILL");

@@ -218,8 +218,8 @@ fn plain(text: &str) -> String {
     let mut parts = text.split("://");
     let mut line = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // A password may hold a slash, so the authority is taken to go on until white space or a quote.
-        let end = part.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c)).unwrap_or(part.len());
+        // A password may hold a slash and single quotes, so the authority is taken to go on until white space or what none holds.
+        let end = part.find(|c: char| c.is_whitespace() || "\"<>".contains(c)).unwrap_or(part.len());
         let rest = part[..end].rfind('@').map_or(part, |at| &part[at..]);
         line.push_str(if rest.len() < part.len() { "://***" } else { "://" });
         line.push_str(rest);
