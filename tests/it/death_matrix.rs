@@ -305,7 +305,7 @@ fn the_worker_that_dies_anywhere_at_the_second_recording_of_a_directory() {
         end,
         places: Places::Between("HLS is about to be put in place:1", "MP4 is gone:1"),
     });
-    assert_walked(&walked, &["HLS is in place:1", "update is answered:2", "MP4 is gone:1"], 12);
+    assert_walked(&walked, &["HLS is in place:1", "update is answered:2", "MP4 is gone:1"], 10);
 }
 
 /// A room of which two receivers' names are told, when it is recorded and when it is published.

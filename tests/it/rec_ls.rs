@@ -83,6 +83,16 @@ fn every_state_that_the_tools_leave_is_told_by_its_word() {
         failed.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(),
         ["error", "gone", "lost", "waiting"]
     );
+    let both = states(&rec_ls(&bench, ["--failed", "--state", "made,gone"]).exits(0));
+    assert_eq!(both.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>(), ["gone"]);
+}
+
+#[test]
+fn what_is_published_has_had_its_trouble_before() {
+    let bench = Bench::new();
+    let room = published(&bench, "standup");
+    edit_state(&room, |recording| recording["error"] = json!("ffmpeg said so"));
+    assert_eq!(rec_ls(&bench, ["--failed"]).exits(0).stdout, "");
 }
 
 /// A time so many minutes from now, as the state file has it.
@@ -121,6 +131,16 @@ fn a_pipe_gets_bytes_and_times_between_tabs_and_no_heading() {
     let link = format!("{BASE}/standup/meeting.mp4");
     let wanted = ["recorded", &size, mtime.trim(), "standup", "meeting.mp4", &page, &link];
     assert_eq!(columns(&rec_ls(&bench, [""; 0]).exits(0)), [wanted.map(str::to_owned)]);
+}
+
+#[test]
+fn a_terminal_gets_the_meetings_name_and_a_pipe_that_of_the_directory() {
+    let bench = Bench::new();
+    let room = bench.recorded_of(Clip::Short, "x7f3");
+    fs::write(room.join("metadata.json"), r#"{"meeting_url":"https://meet.example.com/Daily%20Standup"}"#).unwrap();
+    assert_eq!(columns(&rec_ls(&bench, [""; 0]).exits(0))[0][3], "x7f3");
+    let Some(shown) = on_terminal(&bench, "") else { return };
+    assert!(shown.contains("  Daily Standup  meeting.mp4  "), "{shown}");
 }
 
 #[test]
@@ -240,7 +260,7 @@ fn an_object_has_every_field_and_no_secret() {
     let golden = json!({
         "state": "made", "dir": room.to_str(), "room": "standup", "meeting": "Daily Standup", "file": "meeting.mp4",
         "mp4": true, "size": size, "recorded": recorded, "slot": 0, "hls": true, "page": bench.only_row().id,
-        "row": {"provider": "mp4", "status": "recorded"}, "link": "https://***@rec.example.com/standup/v0/",
+        "row": {"provider": "mp4", "status": "recorded"}, "link": "https://rec.example.com/standup/v0/",
         "damage": null, "error": "Notion said \"no\"\nthrice", "failures": 2, "given_up": false, "row_gone": false,
         "host": null, "remote": {"tries": 1, "since": time, "until": time, "why": "503"}, "removed": null,
     });
@@ -310,6 +330,8 @@ fn without_an_env_file_named_directories_are_listed_all_the_same() {
     assert_eq!([state, size, room, file, page, link], ["new", "7", "a", "meeting.mp4", "-", "-"]);
     let out = run(bench.command("rec-ls").args(["--env-file", "/gone"])).exits(1);
     assert_eq!((out.stdout.as_str(), out.stderr.as_str()), ("", "Env file not found: /gone\n"));
+    let out = run(bench.command("rec-ls").args(["--env-file", "/gone"]).arg(bench.recordings())).exits(1);
+    assert!(out.stdout.is_empty() && out.stderr.contains(": is it RECORDINGS_ROOT? "), "{}", out.stderr);
 }
 
 #[test]

@@ -45,8 +45,13 @@ pub fn is_full(error: &io::Error) -> bool {
 /// Whether a disk, the way to it, or the machine itself has failed: what is asked of it then tells nothing of a file, and may well
 /// go through a while later.
 pub fn is_broken(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::IO | Errno::STALE | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::NODEV))
+    let Some(errno) = Errno::from_io_error(error) else { return false };
+    // ENXIO is none of them: a socket in the place of a file says it for ever.
+    let disk = [Errno::IO, Errno::STALE, Errno::NODEV];
+    let way = [Errno::NOTCONN, Errno::TIMEDOUT, Errno::HOSTDOWN];
+    // EAGAIN is what fork(2) says where there are too many processes.
+    let machine = [Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::AGAIN];
+    [&disk[..], &way, &machine].concat().contains(&errno)
 }
 
 /// What helps against an error of writing, in brackets behind the name of the file; nothing where the error says it all.
@@ -114,6 +119,18 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"untouched");
         assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_may_go_through_later_is_told_from_what_waits_for_a_person() {
+        let broken = |errno: Errno| is_broken(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        for errno in [Errno::IO, Errno::STALE, Errno::TIMEDOUT, Errno::NOTCONN, Errno::HOSTDOWN, Errno::AGAIN] {
+            assert!(broken(errno), "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NXIO, Errno::NOSPC] {
+            assert!(!broken(errno), "{errno}");
+        }
+        assert!(!is_broken(&io::Error::other("not a regular file")));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::Result;
 use crate::ffprobe::beside;
 use crate::nice::niced;
 use crate::probed::Facts;
-use crate::run::{Ended, Watch, run};
+use crate::run::{Ended, Watch, limit, run};
 
 /// Pictures are compared at this size, in shades of grey.
 const PICTURE: &str = "setpts=PTS-STARTPTS,fps=1,scale=160:90,format=gray";
@@ -40,6 +40,13 @@ const SILENCE: f64 = -60.0;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// For how long a comparison may go on at least, progress or none; a long recording gets [`SLOWEST`] times its length.
+const LONGEST: Duration = Duration::from_secs(3600);
+const SLOWEST: u32 = 4;
+
+/// The most numbers, one a second: those of a week. Times that a hostile file claims may be any number of seconds apart.
+const MOST: usize = 7 * 24 * 3600;
+
 /// What is compared, as far as the shorter of the two goes.
 pub(crate) struct Pair<'a> {
     /// Where ffmpeg runs.
@@ -58,7 +65,7 @@ pub(crate) struct Pair<'a> {
 pub(crate) enum Likeness {
     Alike,
     Different,
-    /// Nothing came out of one of the two; how ffmpeg ended.
+    /// They could not be compared: nothing came out of one of the two, say; how ffmpeg ended.
     Unknown(String),
     /// They are alike as far as they go, and not all could be decoded; how ffmpeg ended.
     Damaged(String),
@@ -67,35 +74,41 @@ pub(crate) enum Likeness {
 impl Pair<'_> {
     /// Compares what the MP4 has: pictures, sound, or both.
     pub(crate) fn compare(&self, source: &Facts, stop: &AtomicBool) -> Result<Likeness> {
-        let pictures = if source.video.is_some() { self.pictures(stop)? } else { Likeness::Alike };
-        if pictures != Likeness::Alike || source.audio.is_none() {
-            return Ok(pictures);
+        if source.video.is_none() && source.audio.is_none() {
+            return Ok(Likeness::Unknown("the MP4 has neither pictures nor sound".into()));
         }
-        self.sound(stop)
+        let within = Watch { limit: Some(limit(source.duration, SLOWEST).max(LONGEST)), ..Watch::new(stop, PATIENCE) };
+        let pictures = if source.video.is_some() { self.pictures(&within)? } else { Likeness::Alike };
+        match (pictures, source.audio.is_some()) {
+            // The same slides may have been talked about twice.
+            (Likeness::Alike, true) => self.sound(&within),
+            (Likeness::Damaged(how), true) => Ok(match self.sound(&within)? {
+                Likeness::Alike => Likeness::Damaged(how),
+                otherwise => otherwise,
+            }),
+            (pictures, _) => Ok(pictures),
+        }
     }
 
-    fn pictures(&self, stop: &AtomicBool) -> Result<Likeness> {
+    fn pictures(&self, within: &Watch<'_>) -> Result<Likeness> {
         let mut command = ffmpeg(self.cwd, self.nice);
         command.args(self.mp4()).args(hls(self.seen)).args(["-filter_complex"]);
         // `-` is stdout; anything else would be the name of a file.
         command.arg(format!("[0:V:0]{PICTURE}[a];[1:V:0]{PICTURE}[b];[a][b]ssim=stats_file=-:shortest=1[out]"));
         command.args(["-map", "[out]", "-f", "null", "-"]);
-        let (similarities, ended) = numbers(&mut command, stop, similarity)?;
-        Ok(judge(worst(&similarities, f64::min).map(|worst| worst >= LEAST_SIMILARITY), &ended))
+        let (similarities, ended) = numbers(&mut command, within, similarity)?;
+        Ok(judge(&similarities, worst(&similarities, f64::min).map(|worst| worst >= LEAST_SIMILARITY), &ended))
     }
 
-    fn sound(&self, stop: &AtomicBool) -> Result<Likeness> {
+    fn sound(&self, within: &Watch<'_>) -> Result<Likeness> {
         let loudness = |input: Vec<OsString>| {
             let mut command = ffmpeg(self.cwd, self.nice);
             command.args(input).args(["-map", "0:a:0", "-af", LOUDNESS, "-f", "null", "-"]);
-            numbers(&mut command, stop, decibels)
+            numbers(&mut command, within, decibels)
         };
-        let (ours, ended) = loudness(self.mp4())?;
-        if !ended.is_clean() {
-            return Ok(Likeness::Damaged(ended.reason()));
-        }
-        let (theirs, ended) = loudness(hls(self.heard))?;
-        Ok(judge(same_sound(&ours, &theirs), &ended))
+        let (ours, of_ours) = loudness(self.mp4())?;
+        let (theirs, of_theirs) = loudness(hls(self.heard))?;
+        Ok(judge_sound(&ours, &of_ours, judge(&theirs, same_sound(&ours, &theirs), &of_theirs)))
     }
 
     fn mp4(&self) -> Vec<OsString> {
@@ -120,20 +133,34 @@ fn ffmpeg(dir: &Path, nice: u32) -> Command {
     command
 }
 
-/// The numbers in a command's output.
-fn numbers(command: &mut Command, stop: &AtomicBool, read: fn(&str) -> Option<f64>) -> Result<(Vec<f64>, Ended)> {
+/// The numbers in a command's output, and one more than the most of them where there are too many.
+fn numbers(command: &mut Command, within: &Watch<'_>, read: fn(&str) -> Option<f64>) -> Result<(Vec<f64>, Ended)> {
     let mut numbers = Vec::new();
-    let ended =
-        run(command, &Watch::new(stop, PATIENCE), |line| read(line).map(|number| numbers.push(number)).is_some())?;
+    let ended = run(command, within, |line| {
+        let number = read(line);
+        numbers.extend(number.filter(|_| numbers.len() <= MOST));
+        number.is_some()
+    })?;
     Ok((numbers, ended.of_the_file()?))
 }
 
-fn judge(alike: Option<bool>, ended: &Ended) -> Likeness {
+fn judge(numbers: &[f64], alike: Option<bool>, ended: &Ended) -> Likeness {
     match alike {
+        _ if numbers.len() > MOST => Likeness::Unknown(format!("more than {MOST} s of it")),
         None => Likeness::Unknown(ended.reason()),
         Some(false) => Likeness::Different,
         Some(true) if ended.is_clean() => Likeness::Alike,
         Some(true) => Likeness::Damaged(ended.reason()),
+    }
+}
+
+/// What sound is, if that of the MP4 could not be decoded whole: what it lacks makes it differ from itself.
+fn judge_sound(ours: &[f64], ended: &Ended, judged: Likeness) -> Likeness {
+    match judged {
+        _ if ours.len() > MOST => Likeness::Unknown(format!("more than {MOST} s of it")),
+        judged if ended.is_clean() => judged,
+        Likeness::Alike | Likeness::Damaged(_) => Likeness::Damaged(ended.reason()),
+        Likeness::Different | Likeness::Unknown(_) => Likeness::Unknown(ended.reason()),
     }
 }
 
@@ -200,6 +227,36 @@ mod tests {
         assert_eq!(same_sound(&speech, &other), Some(false));
         assert_eq!(same_sound(&speech, &[SILENCE; 7]), Some(false));
         assert_eq!(same_sound(&speech, &[]), None);
+    }
+
+    fn ended(script: &str) -> Ended {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        run(&mut command, &Watch::new(&AtomicBool::new(false), PATIENCE), |_| true).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_compared_is_neither_alike_nor_damaged() {
+        let (clean, damaged) = (ended("true"), ended("echo oops >&2"));
+        let unknown = |likeness: &Likeness| matches!(likeness, Likeness::Unknown(_));
+        assert!(unknown(&judge(&[], None, &clean)) && unknown(&judge(&[], None, &damaged)));
+        assert!(unknown(&judge(&vec![1.0; MOST + 1], Some(true), &clean)), "a flood of numbers");
+        assert_eq!(judge(&[1.0], Some(true), &clean), Likeness::Alike);
+        assert!(matches!(judge(&[1.0], Some(true), &damaged), Likeness::Damaged(_)));
+        assert_eq!(judge(&[0.0], Some(false), &damaged), Likeness::Different);
+        // Sound of the MP4 that is damaged.
+        assert!(unknown(&judge_sound(&[], &damaged, Likeness::Unknown(String::new()))));
+        assert!(unknown(&judge_sound(&[1.0], &damaged, Likeness::Different)));
+        assert!(matches!(judge_sound(&[1.0], &damaged, Likeness::Alike), Likeness::Damaged(_)));
+        assert_eq!(judge_sound(&[1.0], &clean, Likeness::Different), Likeness::Different);
+    }
+
+    #[test]
+    fn no_more_numbers_are_kept_than_a_week_has() {
+        let mut flood = Command::new("sh");
+        flood.args(["-c", "yes lavfi.astats.Overall.RMS_level=-1 | head -n 700000"]).stdin(Stdio::null());
+        let read = numbers(&mut flood, &Watch::new(&AtomicBool::new(false), PATIENCE), decibels).unwrap().0;
+        assert_eq!(read.len(), MOST + 1);
     }
 
     #[test]

@@ -1,20 +1,47 @@
 //! How much memory a process gets: a damaged or hostile MP4 may ask ffmpeg for any amount of it.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::sync::OnceLock;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use rustix::system::sysinfo;
 
 const GIB: u64 = 1 << 30;
 
-/// Bounds the memory of each process that is started from here on, and of this one. Thread by thread ffmpeg takes more; of a 4K
-/// recording in all renditions it takes two thirds of this.
+/// What a process of ours gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bound {
+    bytes: u64,
+    /// It says more of the machine than of a file that wants more: an admin allows less than an ordinary recording may take, or
+    /// there is less.
+    of_the_host: bool,
+}
+
+static BOUND: OnceLock<Bound> = OnceLock::new();
+
+/// Decides how much memory each program gets that is started from here on. Thread by thread ffmpeg takes more; of a 4K recording
+/// in all renditions it takes two thirds of this. This process itself is not bound: it would abort where ffmpeg says a word.
 pub(crate) fn memory(cores: usize) {
     let machine = sysinfo();
-    let bound = bound(cores, machine.totalram.saturating_mul(machine.mem_unit.into()));
+    let ours = [Resource::Data, Resource::As].into_iter().filter_map(|limit| getrlimit(limit).current).min();
+    BOUND.get_or_init(|| decide(cores, machine.totalram.saturating_mul(machine.mem_unit.into()), ours));
+}
+
+/// Bounds a program that has just been started, and is not waited for yet. It has what this process has, until then.
+pub(crate) fn bind(program: Pid) {
     let now = getrlimit(Resource::Data);
-    // One that an admin has set lower stays.
-    if now.current.is_none_or(|limit| limit > bound) {
-        let _ = setrlimit(Resource::Data, Rlimit { current: Some(bound), maximum: now.maximum });
+    if let Some(Bound { bytes, .. }) = BOUND.get()
+        && now.current.is_none_or(|limit| limit > *bytes)
+    {
+        // It may have ended by now.
+        let _ = prlimit(Some(program), Resource::Data, Rlimit { current: Some(*bytes), maximum: now.maximum });
     }
+}
+
+/// `ours`: the limit that an admin has set.
+fn decide(cores: usize, machine: u64, ours: Option<u64>) -> Bound {
+    let bytes = bound(cores, machine);
+    let lower = ours.filter(|ours| *ours < bytes);
+    Bound { bytes: lower.unwrap_or(bytes), of_the_host: lower.is_some() || machine < 2 * GIB }
 }
 
 fn bound(cores: usize, machine: u64) -> u64 {
@@ -24,7 +51,12 @@ fn bound(cores: usize, machine: u64) -> u64 {
 
 /// The bound in words.
 pub(crate) fn shown() -> Option<String> {
-    getrlimit(Resource::Data).current.map(rec_core::text::bytes)
+    BOUND.get().map(|bound| rec_core::text::bytes(bound.bytes))
+}
+
+/// Whether a program that meets its bound tells of the machine, and not of the file that it was given.
+pub(crate) fn is_of_the_host() -> bool {
+    BOUND.get().is_some_and(|bound| bound.of_the_host)
 }
 
 #[cfg(test)]
@@ -39,6 +71,18 @@ mod tests {
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let is = bound(cores, machine * GIB) as f64 / GIB as f64;
             assert!((is - wanted).abs() < 1e-9, "{cores} cores, {machine} GiB: {is}");
+        }
+    }
+    #[test]
+    fn a_bound_that_is_an_admins_or_a_small_machines_tells_nothing_of_a_file() {
+        let cases = [
+            (64 * GIB, None, 5 * GIB / 2, false),
+            (64 * GIB, Some(8 * GIB), 5 * GIB / 2, false),
+            (64 * GIB, Some(GIB), GIB, true),
+            (GIB, None, 2 * GIB, true),
+        ];
+        for (machine, ours, bytes, of_the_host) in cases {
+            assert_eq!(decide(2, machine, ours), Bound { bytes, of_the_host }, "{machine} {ours:?}");
         }
     }
 }

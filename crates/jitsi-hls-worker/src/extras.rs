@@ -23,7 +23,7 @@ use crate::ffprobe::beside;
 use crate::hls::remove_tree;
 use crate::nice::niced;
 use crate::probed::Facts;
-use crate::run::{Ended, Watch, run};
+use crate::run::{self, Ended, Watch};
 
 /// A poster, previews, chapters.
 pub(crate) const FILES: [&str; 3] = [poster::FILE, previews::FILE, chapters::FILE];
@@ -71,7 +71,9 @@ pub(crate) fn make(
     }
     let end = milliseconds(facts.duration);
     let mut missing = Vec::new();
-    match scan(command(cwd, name, end, wanted, nice), cwd, lock, stop) {
+    let limit = run::limit(facts.duration, settings.time_factor);
+    let watch = Watch { limit: Some(limit), ..Watch::new(stop, PATIENCE) };
+    match scan(command(cwd, name, end, wanted, nice), cwd, lock, &watch) {
         // Nothing of this directory will be left.
         _ if stop.load(Ordering::Relaxed) => {}
         Err(error) => missing.push(format!("no {}: {error:#}", wanted_files.join(", no "))),
@@ -95,11 +97,11 @@ pub(crate) fn make(
 }
 
 /// Reads the keyframes once.
-fn scan(mut command: Command, cwd: &Path, lock: &Lock, stop: &AtomicBool) -> Result<Seen> {
+fn scan(mut command: Command, cwd: &Path, lock: &Lock, watch: &Watch<'_>) -> Result<Seen> {
     let dir = cwd.join(DIR);
     remove_tree(&dir).and_then(|()| fs::create_dir(&dir)).with_context(|| format!("make {DIR}"))?;
     let mut seen = Seen::default();
-    let ended = watch(command.stdin(lock.as_stdin()?), stop, |line| seen.line(line))?;
+    let ended = run_within(command.stdin(lock.as_stdin()?), watch, |line| seen.line(line))?;
     // A word about a picture that could not be decoded whole is no reason to have none.
     if !ended.is_success() {
         bail!("ffmpeg: {}", ended.reason());
@@ -107,8 +109,8 @@ fn scan(mut command: Command, cwd: &Path, lock: &Lock, stop: &AtomicBool) -> Res
     Ok(seen)
 }
 
-fn watch(command: &mut Command, stop: &AtomicBool, mut on_line: impl FnMut(&str)) -> Result<Ended> {
-    run(command, &Watch::new(stop, PATIENCE), |line| {
+fn run_within(command: &mut Command, watch: &Watch<'_>, mut on_line: impl FnMut(&str)) -> Result<Ended> {
+    run::run(command, watch, |line| {
         on_line(line);
         true
     })

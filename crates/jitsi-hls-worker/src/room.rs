@@ -1,5 +1,6 @@
 //! One room: look, lock, and take each of its recordings as far as it goes.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,13 +84,12 @@ fn is_gone(room: &Room) -> bool {
 impl Worker<'_> {
     /// The rooms that a person named, each once. What is none is said, and the others have their turn all the same.
     pub(crate) fn locate(&self, dirs: &[PathBuf]) -> (Vec<Room>, Exit) {
-        let (mut rooms, mut known, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
+        let (mut rooms, mut known, mut exit) = (Vec::new(), HashSet::new(), Exit::Done);
         for dir in dirs {
             match Room::locate(self.config, dir) {
                 Ok(room) => {
                     let real = dir.canonicalize().unwrap_or_else(|_| dir.clone());
-                    if !known.contains(&real) {
-                        known.push(real);
+                    if known.insert(real) {
                         rooms.push(room);
                     }
                 }

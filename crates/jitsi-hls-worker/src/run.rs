@@ -27,6 +27,12 @@ const LONGEST_LINE: u64 = 4096;
 /// wake any more.
 const GUARD: &str = "trap '' HUP INT TERM; read -r _; kill -s KILL -- -$1";
 
+/// How ffmpeg says that it got no memory.
+const NO_MEMORY: &str = "Cannot allocate memory";
+
+/// How it says that a signal has asked it to end.
+const ASKED: &str = "Immediate exit requested";
+
 /// The bounds of a child's life.
 pub(crate) struct Watch<'a> {
     /// Set when it is to be killed, and we with it.
@@ -67,6 +73,8 @@ pub(crate) struct Ended {
     pub(crate) errors: Vec<String>,
     /// How many there were.
     pub(crate) error_count: usize,
+    /// The lines of what it was given that has several: a name, a title.
+    given: Vec<String>,
 }
 
 /// A child that did not get to its end, for reasons that need not be in the file which it was given.
@@ -131,7 +139,7 @@ impl Ended {
             }
             How::Closed(why) => why.clone(),
         };
-        let how = if self.errors.iter().any(|line| line.contains("Cannot allocate memory")) {
+        let how = if self.wants_memory() {
             format!("{how}; a process gets {} of memory", bounds::shown().unwrap_or_else(|| "any amount".into()))
         } else {
             how
@@ -146,23 +154,17 @@ impl Ended {
 
     /// The same, if it tells something of the file that it was given: not where somebody killed it, or the machine failed it.
     pub(crate) fn of_the_file(self) -> std::result::Result<Self, Interrupted> {
-        let too_slow = matches!(self.how, How::Stalled | How::TooLong(_));
-        let elsewhere =
-            too_slow || matches!(self.how, How::Closed(_)) || self.was_killed() || self.host_trouble().is_some();
+        let too_slow = matches!(self.how, How::TooLong(_));
+        // One that only reads, and says nothing any more, waits for a disk: for one that is far away, say.
+        let cut_short = matches!(self.how, How::Stalled | How::Closed(_)) || self.was_killed();
+        let elsewhere = too_slow || cut_short || self.host_trouble().is_some();
         if elsewhere { Err(Interrupted { why: self.reason(), too_slow }) } else { Ok(self) }
     }
 
     /// What this ffmpeg has not, and each recording needs, in its words. Those about a file begin with the file's name.
     pub(crate) fn lacks(&self) -> Option<&str> {
         let lacking = ["Unknown encoder '", "No such filter: '", "Unrecognized option '"];
-        let said = |line: &'_ str| {
-            let plain = match line.strip_prefix('[') {
-                Some(prefixed) => prefixed.split_once("] ").map_or(line, |(_, said)| said),
-                None => line,
-            };
-            lacking.iter().any(|lacking| plain.starts_with(lacking))
-        };
-        self.errors.iter().map(String::as_str).find(|line| said(line))
+        self.said().find(|line| lacking.iter().any(|lacking| plain(line).starts_with(lacking)))
     }
 
     /// Whether it says that the disk was full.
@@ -171,17 +173,32 @@ impl Ended {
     }
 
     /// What its stderr tells of trouble that is the machine's and not the file's. Too little memory is not: only a file that
-    /// wants too much meets its bound, and where the machine itself has too little, the kernel kills.
+    /// wants too much meets its bound, unless that is lower than it should be; and where the machine itself has too little, the
+    /// kernel kills.
     pub(crate) fn host_trouble(&self) -> Option<&str> {
         let troubles = ["No space left on device", "Disk quota exceeded", "Input/output error", "Stale file handle"];
-        troubles.into_iter().find(|trouble| self.errors.iter().any(|line| line.contains(trouble)))
+        let told = troubles.into_iter().find(|trouble| self.said().any(|line| ends_with(line, trouble)));
+        told.or_else(|| (bounds::is_of_the_host() && self.wants_memory()).then_some(NO_MEMORY))
+    }
+
+    /// Whether it wanted more memory than it gets.
+    fn wants_memory(&self) -> bool {
+        self.said().any(|line| ends_with(line, NO_MEMORY) || plain(line).starts_with("malloc of size "))
+    }
+
+    /// The lines of its own: one of a name or a title, which may have any, tells nothing.
+    fn said(&self) -> impl Iterator<Item = &str> {
+        self.errors.iter().filter(|line| !self.given.contains(line)).map(String::as_str)
     }
 
     /// Whether somebody killed it: an admin, or the kernel for want of memory. A crash of its own is none of that.
     pub(crate) fn was_killed(&self) -> bool {
         // ffmpeg closes its files when it gets one of the softer ones, and exits with 255.
+        // Where it gives up by itself with that, it says why.
+        let silent = || self.error_count == self.errors.len() && self.errors.iter().all(|line| ends_with(line, ASKED));
         let by_signal = |status: ExitStatus| {
-            matches!(status.signal(), Some(SIGHUP | SIGINT | SIGKILL | SIGTERM)) || status.code() == Some(255)
+            matches!(status.signal(), Some(SIGHUP | SIGINT | SIGKILL | SIGTERM))
+                || (status.code() == Some(255) && silent())
         };
         matches!(self.how, How::Exited(status) if by_signal(status))
     }
@@ -196,20 +213,25 @@ enum Line {
 pub(crate) fn run(command: &mut Command, watch: &Watch<'_>, mut on_line: impl FnMut(&str) -> bool) -> Result<Ended> {
     // A group of its own: Ctrl-C at a terminal is for us, and we say when the child goes.
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let not_started = |error| Interrupted::elsewhere(format!("start {program}: {error}"));
+    let mut child = Running(command.spawn().map_err(not_started)?);
+    bounds::bind(child.pid());
     fault::point("program begins");
     let (sender, lines) = mpsc::sync_channel(1024);
-    let out = child.stdout.take().context("no stdout")?;
-    let err = child.stderr.take().context("no stderr")?;
+    let out = child.0.stdout.take().context("no stdout")?;
+    let err = child.0.stderr.take().context("no stderr")?;
     let errors_sender = sender.clone();
-    thread::spawn(move || read(out, &Line::Out, |line| sender.send(line).is_ok()));
-    thread::spawn(move || read(err, &Line::Err, |line| errors_sender.send(line).is_ok()));
+    let thread = || thread::Builder::new().name(program.clone());
+    let _out = thread().spawn(move || read(out, &Line::Out, |line| sender.send(line).is_ok())).map_err(not_started)?;
+    let _err =
+        thread().spawn(move || read(err, &Line::Err, |line| errors_sender.send(line).is_ok())).map_err(not_started)?;
 
-    let mut ended = Ended { how: How::Stopped, errors: Vec::new(), error_count: 0 };
-    let mut bounded = Life::new(watch, Pid::from_child(&child));
+    let mut ended = Ended { how: How::Stopped, errors: Vec::new(), error_count: 0, given: lines_of(command) };
+    let mut bounded = Life::new(watch, child.pid());
     loop {
         if let Some(how) = bounded.over() {
-            kill(&mut child)?;
+            kill(&mut child.0)?;
             ended.how = how;
             return Ok(ended);
         }
@@ -228,11 +250,52 @@ pub(crate) fn run(command: &mut Command, watch: &Watch<'_>, mut on_line: impl Fn
             Err(RecvTimeoutError::Timeout) => {}
             // Both ends are closed: it is over, or as good as over.
             Err(RecvTimeoutError::Disconnected) => {
-                ended.how = How::Exited(child.wait().context("wait for the child")?);
+                ended.how = How::Exited(child.0.wait().context("wait for the child")?);
                 return Ok(ended);
             }
         }
     }
+}
+
+/// A child that does not outlive our interest in it: no error leaves it behind, at work or as a zombie.
+struct Running(Child);
+
+impl Running {
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Of one that has been waited for, the number may be another's by now.
+        if !matches!(self.0.try_wait(), Ok(Some(_))) {
+            let _ = kill(&mut self.0);
+        }
+    }
+}
+
+/// The lines of a command's arguments that have several.
+fn lines_of(command: &Command) -> Vec<String> {
+    let args = command.get_args().map(|arg| arg.to_string_lossy());
+    let several = args.filter(|arg| arg.contains('\n'));
+    several.flat_map(|arg| arg.lines().map(|line| without_address(line.trim())).collect::<Vec<_>>()).collect()
+}
+
+/// A line without the names in brackets of who says it.
+fn plain(mut line: &str) -> &str {
+    while let Some((_, said)) = line.strip_prefix('[').and_then(|prefixed| prefixed.split_once("] ")) {
+        line = said;
+    }
+    line
+}
+
+/// Whether a line says this last, as ffmpeg does why something failed. In front of it are the names of files, which may say
+/// anything, and all end in `.mp4`, or in what we have called them.
+fn ends_with(line: &str, why: &str) -> bool {
+    let line = line.trim_end_matches('.');
+    let before = line.strip_suffix(why).or_else(|| line.strip_suffix(')')?.strip_suffix(why)?.strip_suffix('('));
+    before.is_some_and(|before| plain(before).is_empty() || before.ends_with([' ']))
 }
 
 /// How long a child has lived, without the time in which it was frozen.
@@ -501,6 +564,63 @@ mod tests {
         assert!(!ended("kill -SEGV $$").was_killed() && !ended("exit 1").was_killed());
         assert_eq!(ended("echo 'in.mp4: Input/output error' >&2").host_trouble(), Some("Input/output error"));
         assert_eq!(ended("echo 'moov atom not found' >&2").host_trouble(), None);
+        assert!(ended("echo '[in#0] Immediate exit requested' >&2; exit 255").was_killed());
+        assert!(!ended("echo 'moov atom not found' >&2; exit 255").was_killed());
+    }
+
+    #[test]
+    fn trouble_of_the_machine_is_told_from_the_name_of_a_file() {
+        let trouble = |said: &str| {
+            let mut echo = Command::new("sh");
+            echo.args(["-c", "echo \"$1\" >&2; exit 1", "sh", said]).stdin(Stdio::null());
+            run(&mut echo, &Watch::new(&AtomicBool::new(false), LONG), |_| true).unwrap()
+        };
+        for said in [
+            "No space left on device",
+            "file:../a.mp4: No space left on device",
+            "[out#0/hls @ 0x5581] [hls] No space left on device",
+            "[vost#0:0 @ 0x5581] Task finished with error code: -28 (No space left on device)",
+            "Error opening input files: No space left on device.",
+        ] {
+            assert!(trouble(said).is_disk_full(), "{said}");
+        }
+        for said in [
+            "file:../No space left on device.mp4: Invalid data found when processing input",
+            "Error opening input file file:../a: No space left on device.mp4.",
+            "file:../a\nNo space left on device\n.mp4: Invalid data found when processing input",
+        ] {
+            assert_eq!(trouble(said).host_trouble(), None, "{said}");
+        }
+        for said in ["[libx264 @ 0x5581] malloc of size 99 failed", "file:a.mp4: Cannot allocate memory"] {
+            assert!(trouble(said).reason().contains("; a process gets "), "{said}");
+        }
+        assert!(!trouble("file:malloc of size 9.mp4: Invalid data").reason().contains("a process gets"));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_tells_nothing_of_a_file() {
+        let (stop, mut none) = (AtomicBool::new(false), Command::new("/nowhere/ffmpeg"));
+        let error = run(&mut none, &Watch::new(&stop, LONG), |_| true).unwrap_err();
+        assert!(is_elsewhere(&error) && error.to_string().starts_with("start /nowhere/ffmpeg: "), "{error:#}");
+    }
+
+    #[test]
+    fn one_that_only_looks_and_stalls_waits_for_a_disk() {
+        let stop = AtomicBool::new(false);
+        let stalled = run(&mut sh("sleep 60"), &Watch::new(&stop, Duration::from_millis(100)), |_| false).unwrap();
+        assert!(!stalled.of_the_file().unwrap_err().too_slow);
+    }
+
+    #[test]
+    fn a_child_whose_reader_fails_is_not_left_behind() {
+        let (stop, mut number) = (AtomicBool::new(false), String::new());
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(&mut sh("echo $$; sleep 60"), &Watch::new(&stop, LONG), |line| {
+                line.clone_into(&mut number);
+                panic!("the reader of {line} fails")
+            })
+        }));
+        assert!(failed.is_err() && !number.is_empty() && !std::path::Path::new("/proc").join(number).exists());
     }
 
     #[test]

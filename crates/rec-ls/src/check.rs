@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use anyhow::{Error, Result};
 use rec_core::exit::Exit;
 use rec_core::glance::Unfinalized;
 use rec_core::log::say;
 use rec_core::recording::{Room, STATE};
+use rec_core::small;
 use rec_core::state::{FileName, State};
 use rec_core::text::{one_line, path_word, shown};
+use serde_json::Value;
 
 use crate::cli::Cli;
 use crate::findings::{self, Finding, Kind};
@@ -18,6 +21,9 @@ use crate::json;
 use crate::locks::Locks;
 use crate::remedy::Remedy;
 use crate::tree::{Seen, Tree};
+
+/// As large as a state file gets.
+const LARGEST: u64 = 16 << 20;
 
 pub(crate) fn check(cli: &Cli) -> Result<Exit> {
     let mut tree = Tree::of(cli)?;
@@ -89,7 +95,7 @@ impl Run {
         }
         // A tool may have begun meanwhile: only what is there still, and nobody works on, counts.
         self.locks.refresh();
-        if let Some(held) = Held::here(&lock, &self.locks) {
+        if let Some(held) = Held::anywhere(&lock, &self.locks) {
             return Ok(Looked::Locked(held));
         }
         let (mut found, rows) = self.look(room, tree)?;
@@ -136,17 +142,24 @@ fn unreadable(room: &Room, error: Error) -> Result<Finding> {
     let Err(state) = State::load(room) else { return Err(error) };
     let why = state.root_cause();
     let path = room.path(STATE);
-    let remedy = if why.is::<serde_json::Error>() {
+    // What the disk does not give may be good.
+    if why.downcast_ref::<io::Error>().is_some_and(|why| why.kind() != io::ErrorKind::Other) {
+        return Err(error);
+    }
+    let remedy = if is_newer(&path) {
+        Remedy::by_hand("install a newer version of these tools")
+    } else {
         let (from, to) = (path_word(&path), path_word(room.path(format!("{STATE}.broken"))));
         Remedy::shell(format!("mv {from} {to}")).once("where there is no backup of it")
-    } else if let Some(why) = why.downcast_ref::<io::Error>() {
-        if why.kind() != io::ErrorKind::Other {
-            return Err(error);
-        }
-        Remedy::by_hand("see what was put there, and bring the state file back from a backup")
-    } else {
-        Remedy::by_hand("install a newer version of these tools")
     };
     let what = one_line(&format!("{STATE} cannot be read: {why}"));
     Ok(Finding { kind: Kind::StateUnreadable, dir: FileName(room.dir.clone().into()), file: None, what, remedy })
+}
+
+/// Whether a state file is of a version that this one does not know.
+fn is_newer(path: &Path) -> bool {
+    let version = |state: Value| state["version"].as_u64();
+    let theirs = small::read(path, LARGEST).ok().and_then(|bytes| version(serde_json::from_slice(&bytes).ok()?));
+    let ours = serde_json::to_value(State::empty()).ok().and_then(version);
+    theirs > ours
 }

@@ -15,7 +15,7 @@ fn condition() -> impl TypedValueParser<Value = Condition> {
 
 /// List recordings, explain what holds one, and find what is wrong on the disk
 ///
-/// Reads the disk and nothing else: no lock is taken, nothing is changed, and Notion is not asked.
+/// Reads the disk and nothing else: nothing is changed, and Notion is not asked.
 ///
 /// Exit status: 0 done, and with --check nothing was found; 1 something was found, or a directory could not be read (the others
 /// are listed all the same); 2 usage.
@@ -31,7 +31,8 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = condition())]
     pub(crate) state: Vec<Condition>,
 
-    /// Only those that need a look: error, gone, lost, waiting, and what had trouble last
+    /// Only those that need a look: error, gone, lost, waiting, and what had trouble last; with --state, those of them that are in
+    /// one of its states
     #[arg(long)]
     pub(crate) failed: bool,
 

@@ -1,6 +1,8 @@
 //! What is wrong with a room, as far as the disk tells.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,6 +12,7 @@ use rec_core::durable::beside;
 use rec_core::glance::Unfinalized;
 use rec_core::hls::complete;
 use rec_core::notion::PageId;
+use rec_core::plan::Retry;
 use rec_core::recording::{Fingerprint, NOTION_ID, STATE};
 use rec_core::state::{FileName, Recording, State};
 use rec_core::text::{one_line, path_word, shown};
@@ -86,7 +89,9 @@ pub(crate) fn of_room(seen: &Seen, entries: &[Entry<'_>], unfinalized: Unfinaliz
     for entry in entries {
         found.extend(of_recording(entry, entries, unfinalized));
     }
-    found.extend(hls_alone(seen));
+    found.extend(hls_alone(seen).into_iter().map(|(slot, remedy)| {
+        about(seen, Kind::HlsAlone, format!("v{slot} is of no recording that is known"), remedy)
+    }));
     found.extend(litter(seen));
     Ok(found)
 }
@@ -138,9 +143,7 @@ fn of_recording(entry: &Entry<'_>, all: &[Entry<'_>], unfinalized: Unfinalized) 
 /// Where nothing is left of a directory's recordings, the directory may go.
 fn lost(entry: &Entry<'_>, all: &[Entry<'_>]) -> Remedy {
     let seen = entry.seen;
-    let nothing = all.iter().all(|entry| entry.condition == Condition::Lost)
-        && seen.glance.mp4s.is_empty()
-        && seen.glance.slots().next().is_none();
+    let nothing = all.iter().all(|entry| entry.condition == Condition::Lost) && holds_only_notes(&seen.room.dir);
     let back = "bring one of them back from a backup";
     if nothing {
         return Remedy::run("rm -r", &seen.room.dir).once(&format!("{back}, or, where they were removed on purpose"));
@@ -148,9 +151,20 @@ fn lost(entry: &Entry<'_>, all: &[Entry<'_>]) -> Remedy {
     Remedy::by_hand(back)
 }
 
+/// Whether nothing is in a directory but what is known of its recordings. A link may be HLS on a disk that is not mounted.
+fn holds_only_notes(dir: &Path) -> bool {
+    let is_note = |entry: io::Result<fs::DirEntry>| {
+        let Ok(entry) = entry else { return false };
+        let (name, file) = (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_file()));
+        let known = name == NOTION_ID || name == "metadata.json";
+        file && (known || name.as_encoded_bytes().starts_with(b".recording."))
+    };
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.all(is_note))
+}
+
 fn no_row(entry: &Entry<'_>, unfinalized: Unfinalized) -> Option<Finding> {
     let (recording, seen) = (entry.recording, entry.seen);
-    if recording.page_id.is_some() || recording.remote.as_ref().is_some_and(|hold| hold.holds(entry.facts.now)) {
+    if recording.page_id.is_some() || recording.remote.is_some() {
         return None;
     }
     let Some(mp4) = entry.facts.mp4 else {
@@ -173,10 +187,7 @@ fn mend(entry: &Entry<'_>) -> Remedy {
         (None, _) => Remedy::by_hand("bring its HLS, or its MP4, back from a backup"),
         (Some(_), None) => Remedy::run("jitsi-hls-worker --retry", dir),
         // Of a damaged one the worker looks at the HLS no more.
-        (Some(_), Some(_)) => {
-            let hls = path_word(dir.join(recording.hls_dir()));
-            Remedy::shell(format!("rm -rf {hls} && jitsi-hls-worker {}", path_word(dir)))
-        }
+        (Some(_), Some(_)) => Remedy::salvage(dir, &recording.hls_dir(), entry.facts.retry == Retry::Salvage),
     }
 }
 
@@ -217,17 +228,33 @@ fn write_id(seen: &Seen, page: &PageId) -> Remedy {
     Remedy::shell(format!("echo {page} >{}", path_word(seen.room.path(NOTION_ID))))
 }
 
-fn hls_alone(seen: &Seen) -> Vec<Finding> {
+/// HLS of no recording that is known, by its number, and what is to be done about it.
+pub(crate) fn hls_alone(seen: &Seen) -> Vec<(u32, Remedy)> {
     let known = |slot: u32| seen.state.recordings.iter().any(|recording| recording.slot == slot);
     let mut alone: Vec<u32> =
         seen.glance.slots().filter(|(slot, building)| !building && !known(*slot)).map(|(slot, _)| slot).collect();
     alone.sort_unstable();
-    let found = alone.into_iter().map(|slot| {
-        let path = seen.room.path(format!("v{slot}"));
-        let remedy = Remedy::run("rm -r", &path).once("where nobody wants it");
-        about(seen, Kind::HlsAlone, format!("v{slot} is of no recording that is known"), remedy)
-    });
-    found.collect()
+    alone.into_iter().map(|slot| (slot, whose(seen, slot))).collect()
+}
+
+/// A row may lead to HLS that nobody knows any more, and it may be all that is left of a meeting: only what cannot be played
+/// may go, and not where `.notion_id` is there for it.
+fn whose(seen: &Seen, slot: u32) -> Remedy {
+    let path = seen.room.path(format!("v{slot}"));
+    let scripts = slot == 0 && !seen.glance.has_state;
+    if is_broken(&path) && !(scripts && seen.glance.has_id) {
+        return Remedy::run("rm -r", &path).once("it is not whole; where nobody wants it");
+    }
+    let back = "bring .recording.json back from a backup";
+    let id = if scripts { "put its page id into .notion_id, or " } else { "" };
+    Remedy::by_hand(format!("a row may lead to it: {id}{back}"))
+}
+
+/// Whether HLS lacks something. What this user may not read, or the disk does not give, may be whole.
+fn is_broken(hls: &Path) -> bool {
+    complete(hls).is_err_and(|why| {
+        why.chain().filter_map(|why| why.downcast_ref::<io::Error>()).all(|why| why.kind() == io::ErrorKind::NotFound)
+    })
 }
 
 fn litter(seen: &Seen) -> Vec<Finding> {
@@ -247,7 +274,7 @@ fn litter(seen: &Seen) -> Vec<Finding> {
         about(seen, Kind::Litter, what, Remedy::run("jitsi-hls-worker", &room.dir))
     });
     let half = [STATE, NOTION_ID].map(|name| beside(&room.path(name)));
-    let half = half.into_iter().filter(|path| path.symlink_metadata().is_ok()).map(|path| {
+    let half = half.into_iter().filter(old).map(|path| {
         let what = format!("{} is of a writer that has died", shown(name(&path)));
         about(seen, Kind::Litter, what, Remedy::run("rm -f", &path))
     });

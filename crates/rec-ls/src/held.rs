@@ -54,7 +54,10 @@ impl Held {
     /// What frees it.
     pub(crate) fn remedy(&self, lock: &Path) -> Remedy {
         match self {
-            Self::Here(..) | Self::Elsewhere(_) => Remedy::nothing("it is being worked on"),
+            Self::Here(pid, _) => Remedy::nothing(&format!("it is being worked on by process {pid}")),
+            Self::Elsewhere(said) => {
+                Remedy::nothing(&format!("it is being worked on by process {} on {}", said.pid, said.host))
+            }
             Self::Orphan(_, _, Some(child)) => Remedy::shell(format!("kill {child}")),
             Self::Orphan(_, _, None) => Remedy::run("sudo fuser -v", lock),
         }

@@ -57,7 +57,7 @@ impl<'a> Object<'a> {
             hls: has_hls(recording, &entry.facts),
             page: recording.page_id.as_ref().map(ToString::to_string),
             row: recording.row,
-            link: entry.url(config).map(|url| url.masked()),
+            link: entry.url(config).map(|url| url.bare().to_owned()),
             damage: recording.damage.as_deref(),
             error: recording.error.as_deref(),
             failures: recording.failures,

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use anyhow::Result;
 use rec_core::config::Config;
 use rec_core::exit::Exit;
-use rec_core::text::{bytes, shown};
+use rec_core::text::{bytes, one_line, shown};
 use time::OffsetDateTime;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -18,6 +18,9 @@ use crate::tree::{Entry, Tree};
 use crate::when::{age, instant};
 
 const HEAD: [&str; 7] = ["STATE", "SIZE", "AGE", "ROOM", "FILE", "PAGE", "LINK"];
+
+/// Where the room is.
+const ROOM: usize = 3;
 
 /// Which columns are numbers, and end below each other.
 const RIGHT: [bool; 7] = [false, true, true, false, false, false, false];
@@ -52,8 +55,8 @@ pub(crate) fn list(cli: &Cli) -> Result<Exit> {
 }
 
 fn is_wanted(cli: &Cli, entry: &Entry<'_>) -> bool {
-    let all = cli.state.is_empty() && !cli.failed;
-    all || cli.state.contains(&entry.condition) || cli.failed && entry.is_trouble()
+    let state = cli.state.is_empty() || cli.state.contains(&entry.condition);
+    state && (!cli.failed || entry.is_trouble())
 }
 
 /// By directory and slot, as they come where all are listed, or as the options say.
@@ -111,7 +114,13 @@ fn table(out: &mut impl Write, entries: &[Entry<'_>], config: Option<&Config>) -
         return Ok(());
     }
     let now = OffsetDateTime::now_utc();
-    let rows = entries.iter().map(|entry| columns(entry, config, &bytes, &|time| age(time, now)));
+    let rows = entries.iter().map(|entry| {
+        let mut row = columns(entry, config, &bytes, &|time| age(time, now));
+        if let Some(meeting) = entry.seen.meeting() {
+            row[ROOM] = one_line(&meeting);
+        }
+        row
+    });
     let lines: Vec<[String; 7]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].width()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();

@@ -38,6 +38,14 @@ impl Remedy {
         Self { words: None, command: Some(command) }
     }
 
+    /// HLS of a damaged recording is made anew once it is removed, and only where damaged ones are accepted.
+    pub(crate) fn salvage(dir: &Path, hls: &str, accepted: bool) -> Self {
+        if !accepted {
+            return Self::by_hand("bring its HLS back from a backup, or set HLS_ACCEPT_DAMAGED=yes and look again");
+        }
+        Self::shell(format!("rm -rf {} && jitsi-hls-worker {}", path_word(dir.join(hls)), path_word(dir)))
+    }
+
     /// What has to be done, or to be so, before the command is right.
     pub(crate) fn once(mut self, words: &str) -> Self {
         self.words = Some(words.to_owned());

@@ -34,6 +34,8 @@ pub(crate) struct Around {
     pub(crate) unfinalized_after: Option<Duration>,
     /// That the window is closed, and until when.
     pub(crate) closed: Option<String>,
+    /// What is wrong with `HLS_WINDOW`.
+    pub(crate) no_window: Option<String>,
     /// Bytes that are free on its disk, and that stay so.
     pub(crate) free: Option<(u64, u64)>,
     /// What its HLS lacks.
@@ -50,12 +52,15 @@ pub(crate) enum Rule {
     RowGone,
     /// Its HLS is not whole, and there is nothing to make it from.
     Broken(String),
+    /// The same of what could be decoded of a damaged MP4; the directory that is made anew, where damaged ones are accepted.
+    Unsound(String, String, bool),
     GivenUp,
     NoPageId(&'static str),
     /// Nobody called finalize. When it is published all the same.
     Unfinalized(Option<OffsetDateTime>),
     Growing,
     NoRow,
+    NoWindow(String),
     Full(u64, u64),
     Aside,
     Backoff(Hold, &'static str),
@@ -73,6 +78,12 @@ pub(crate) fn rules(recording: &Recording, facts: &Facts<'_>, condition: Conditi
     rules.extend((recording.row_gone && !lost).then_some(Rule::RowGone));
     rules.extend((told && !lost && broken.is_none()).then_some(Rule::GivenUp));
     rules.extend(broken.map(Rule::Broken));
+    // The next run makes HLS anew of an MP4, but not of a damaged one.
+    if condition == Condition::Damaged
+        && let Some(why) = &around.broken
+    {
+        rules.push(Rule::Unsound(why.clone(), recording.hls_dir(), facts.retry == plan::Retry::Salvage));
+    }
     if lost || recording.row_gone {
         return rules;
     }
@@ -91,6 +102,7 @@ pub(crate) fn rules(recording: &Recording, facts: &Facts<'_>, condition: Conditi
     if step == Step::Rest || told {
         return rules;
     }
+    rules.extend(around.no_window.clone().map(Rule::NoWindow));
     rules.extend(
         around.free.filter(|(free, stays)| free < stays && step == Step::Encode).map(|(a, b)| Rule::Full(a, b)),
     );
@@ -110,6 +122,8 @@ impl Rule {
             Self::Lost => Remedy::by_hand("bring its MP4 or its HLS back from a backup"),
             Self::RowGone => retry().once("restore its row in Notion's trash, then"),
             Self::Broken(_) => retry().once("bring its MP4 or its HLS back from a backup, then"),
+            Self::Unsound(_, hls, accepted) => Remedy::salvage(dir, hls, *accepted),
+            Self::NoWindow(_) => Remedy::by_hand("mend HLS_WINDOW in the env file"),
             Self::GivenUp if !mp4 => retry().once("bring its MP4 or its HLS back from a backup, then"),
             Self::GivenUp | Self::Backoff(..) => retry(),
             Self::Unfinalized(Some(due)) if *due <= now => {
@@ -133,6 +147,8 @@ impl fmt::Display for Rule {
             Self::Lost => f.write_str("neither its MP4 nor its HLS is there"),
             Self::RowGone => f.write_str("somebody has deleted its row in Notion: nothing is asked of Notion any more"),
             Self::Broken(why) => write!(f, "its HLS is not whole, and its MP4 is gone: {why}"),
+            Self::Unsound(why, ..) => write!(f, "its HLS, of a damaged MP4, is not whole: {why}"),
+            Self::NoWindow(why) => write!(f, "HLS_WINDOW {why}: no run begins"),
             Self::GivenUp => f.write_str("it was given up: it is left alone until its MP4 changes, or somebody retries it"),
             Self::NoPageId(what) => write!(f, ".notion_id {what}"),
             Self::Unfinalized(None) => f.write_str(

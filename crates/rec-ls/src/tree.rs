@@ -1,11 +1,15 @@
 //! What is looked at: rooms, what lies in them, and what is known of it.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rec_core::access;
 use rec_core::adopt;
 use rec_core::config::Config;
 use rec_core::exit::Exit;
@@ -14,6 +18,7 @@ use rec_core::log::say;
 use rec_core::metadata;
 use rec_core::plan::Facts;
 use rec_core::recording::{NOTION_ID, Room, STATE};
+use rec_core::small;
 use rec_core::state::{Recording, State};
 use rec_core::text::shown;
 use rec_core::url::PublicUrl;
@@ -70,14 +75,12 @@ impl Tree {
     }
 
     fn add(&mut self, dirs: &[PathBuf]) {
-        let mut known = Vec::new();
+        let mut known = HashSet::new();
         for dir in dirs {
             match self.named(dir) {
                 Ok(rooms) => {
-                    for room in rooms {
-                        let real = room.dir.canonicalize().unwrap_or_else(|_| room.dir.clone());
-                        if !known.contains(&real) {
-                            known.push(real);
+                    for (real, room) in rooms {
+                        if known.insert(real) {
                             self.rooms.push(room);
                         }
                     }
@@ -87,16 +90,24 @@ impl Tree {
         }
     }
 
-    /// The room of a directory, or those of `RECORDINGS_ROOT`.
-    fn named(&self, dir: &Path) -> Result<Vec<Room>> {
+    /// The room of a directory, or those of `RECORDINGS_ROOT`, by where each really is.
+    fn named(&self, dir: &Path) -> Result<Vec<(PathBuf, Room)>> {
         let real = dir.canonicalize().with_context(|| shown(dir))?;
         anyhow::ensure!(real.is_dir(), "{} is no directory: give that of a recording", shown(dir));
         // What is printed must lead there from anywhere.
         let dir = if dir.is_absolute() { dir.to_owned() } else { real.clone() };
         Ok(match &self.config {
-            Some(config) if config.recordings_root.canonicalize().is_ok_and(|root| root == real) => rooms(&dir)?,
-            Some(config) => vec![Room::locate(config, &dir)?],
-            None => vec![Room::below_root(dir)],
+            Some(config) if config.recordings_root.canonicalize().is_ok_and(|root| root == real) => {
+                // None of them is a link.
+                let really = |room: Room| (real.join(room.dir.file_name().unwrap_or_default()), room);
+                rooms(&dir)?.into_iter().map(really).collect()
+            }
+            Some(config) => vec![(real, Room::locate(config, &dir)?)],
+            None => {
+                let room = Room::below_root(dir);
+                warn_of_root(&room);
+                vec![(real, room)]
+            }
         })
     }
 
@@ -126,12 +137,40 @@ impl Tree {
     }
 }
 
+/// Without a configuration nobody knows `RECORDINGS_ROOT`: a directory that has no recording, but directories, may be it.
+fn warn_of_root(room: &Room) {
+    let Ok(glance) = Glance::bare(room) else { return };
+    let nothing = glance.mp4s.is_empty() && !glance.has_state && !glance.has_id && glance.slots().next().is_none();
+    let has_dirs = || fs::read_dir(&room.dir).is_ok_and(|mut all| all.any(|is| is.is_ok_and(|is| is.path().is_dir())));
+    if nothing && has_dirs() {
+        let dir = shown(&room.dir);
+        say(&format!(
+            "rec-ls: {dir} has no recording, but directories: is it RECORDINGS_ROOT? Without an env file name those in it"
+        ));
+    }
+}
+
+/// The error of who may not read a file of a room: reading is all that is done here, so no right to write is asked for.
+fn may_read(error: anyhow::Error, room: &Room) -> anyhow::Error {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    if !error.downcast_ref().is_some_and(denied) {
+        return error;
+    }
+    let closed = [STATE, NOTION_ID].map(|name| room.path(name));
+    let closed = closed.into_iter().find_map(|path| {
+        let why = small::read(&path, 0).err().filter(denied)?;
+        Some(access::reading("read", &path, why))
+    });
+    closed.unwrap_or(error)
+}
+
 /// How many look at once: what a look costs is the system's time, and at night somebody waits for it.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(8)
 }
 
-/// Whether a file of a room was changed after another one was, as far as clocks tell: they tick a few hundred times a second. The scripts may have been at work again since our state was written.
+/// Whether a file of a room was not changed before another one was. The scripts may have been at work again since our state was
+/// written, and within one tick of the disk's clock.
 fn is_newer(room: &Room, one: &str, other: &str) -> bool {
     let time = |name| room.path(name).symlink_metadata().and_then(|file| file.modified()).ok();
     time(one) >= time(other)
@@ -142,10 +181,14 @@ impl Seen {
     pub(crate) fn at(room: Room, config: Option<&Config>) -> Result<Self> {
         let glance = Self::glance(&room, config)?;
         let scripts = glance.has_id && (!glance.has_state || is_newer(&room, NOTION_ID, STATE));
-        let ours = if glance.has_state && !scripts { State::load(&room)? } else { None };
+        let ours = if glance.has_state && !scripts {
+            State::load(&room).map_err(|error| may_read(error, &room))?
+        } else {
+            None
+        };
         let mut state = match ours {
             Some(state) => state,
-            None if scripts => adopt::look(&room, &glance.mp4s)?,
+            None if scripts => adopt::look(&room, &glance.mp4s).map_err(|error| may_read(error, &room))?,
             None => State::empty(),
         };
         let known = state.recordings.len();
@@ -209,9 +252,9 @@ impl Entry<'_> {
     /// Whether a person should look at it.
     pub(crate) fn is_trouble(&self) -> bool {
         let recording = self.recording;
-        self.condition.is_trouble()
-            || recording.error.is_some()
-            || recording.host.is_some()
-            || recording.remote.is_some()
+        // What is published had its trouble before.
+        let done = matches!(self.condition, Condition::Published | Condition::Damaged);
+        let trouble = recording.error.is_some() || recording.host.is_some() || recording.remote.is_some();
+        self.condition.is_trouble() || trouble && !done
     }
 }

@@ -17,6 +17,7 @@ use rec_core::window::Window;
 
 use crate::cli::Cli;
 use crate::condition::{Condition, has_hls};
+use crate::findings::hls_alone;
 use crate::held::Held;
 use crate::locks::Locks;
 use crate::remedy::Remedy;
@@ -39,7 +40,8 @@ pub(crate) fn explain(cli: &Cli) -> Result<Exit> {
             writeln!(out)?;
         }
         let entries = seen.entries(&locks);
-        if entries.is_empty() {
+        let alone = hls_alone(seen);
+        if entries.is_empty() && alone.is_empty() {
             writeln!(out, "{}: no recording: it has no MP4, and no tool knows of one", shown(&seen.room.dir))?;
         }
         for (index, entry) in entries.iter().enumerate() {
@@ -48,6 +50,13 @@ pub(crate) fn explain(cli: &Cli) -> Result<Exit> {
             }
             let around = around(entry, tree.config.as_ref(), &locks);
             paragraph(&mut out, entry, &around, tree.config.as_ref(), worker.as_ref())?;
+        }
+        for (index, (slot, remedy)) in alone.iter().enumerate() {
+            if index > 0 || !entries.is_empty() {
+                writeln!(out)?;
+            }
+            writeln!(out, "{}: HLS of no recording that is known", shown(seen.room.path(format!("v{slot}"))))?;
+            writeln!(out, "  {:<8} {remedy}", "do")?;
         }
     }
     Ok(tree.exit)
@@ -60,6 +69,7 @@ fn around(entry: &Entry<'_>, config: Option<&Config>, locks: &Locks) -> Around {
     let growing = entry.facts.mp4.is_some_and(|mp4| {
         since(mp4.print.mtime) < QUIET && mp4.shape(&seen.room.dir).is_ok_and(|shape| shape != Shape::Whole)
     });
+    let window = config.and_then(|config| config.hls.window.as_deref()).map(Window::parse);
     let broken = has_hls(recording, &entry.facts).then(|| complete(&seen.room.path(recording.hls_dir())));
     Around {
         held: Held::anywhere(&seen.room.path(LOCK), locks),
@@ -68,7 +78,8 @@ fn around(entry: &Entry<'_>, config: Option<&Config>, locks: &Locks) -> Around {
         id: id.map(|(id, _)| id).filter(|id| !matches!(id, NotionId::Page(_))),
         growing,
         unfinalized_after: config.and_then(|config| config.publish_unfinalized_after),
-        closed: config.and_then(closed),
+        closed: window.as_ref().and_then(|window| closed(window.as_ref().ok()?)),
+        no_window: window.and_then(Result::err).map(|why| one_line(&format!("{why:#}"))),
         free: config.and_then(|config| Some((fs2::available_space(&seen.room.dir).ok()?, config.hls.min_free))),
         broken: broken.and_then(Result::err).map(|why| one_line(&format!("{why:#}"))),
         aside: config.is_some() && seen.room.warning().is_some(),
@@ -76,11 +87,7 @@ fn around(entry: &Entry<'_>, config: Option<&Config>, locks: &Locks) -> Around {
 }
 
 /// That the window is closed, and until when.
-fn closed(config: &Config) -> Option<String> {
-    let window = match Window::parse(config.hls.window.as_deref()?) {
-        Ok(window) => window,
-        Err(why) => return Some(format!("HLS_WINDOW {why}: no run begins")),
-    };
+fn closed(window: &Window) -> Option<String> {
     let now = Timestamp::now();
     if window.is_open(now) {
         return None;

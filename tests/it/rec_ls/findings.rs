@@ -159,7 +159,30 @@ fn an_empty_notion_id_beside_hls_alone_needs_a_person() {
     put_hls(&room.join("v0"));
     let kinds: Vec<_> = findings(&bench).into_iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, ["row-id", "hls-alone"]);
+    // Not even what is not whole is to be removed while its row is asked for.
+    fs::remove_file(room.join("v0/seg_000000.ts")).unwrap();
+    assert!(findings(&bench).into_iter().all(|finding| finding.command.is_none()));
+    fs::write(room.join("v0/seg_000000.ts"), "G").unwrap();
     fs::write(room.join(".notion_id"), "11111111-2222-3333-4444-555555555555").unwrap();
+    assert_eq!(findings(&bench), []);
+}
+
+#[test]
+fn the_only_hls_of_a_published_meeting_is_not_to_be_removed_where_its_state_is_gone() {
+    let bench = Bench::new();
+    let room = published(&bench, "standup");
+    let id = fs::read(room.join(".notion_id")).unwrap();
+    for name in [".notion_id", ".recording.json"] {
+        fs::remove_file(room.join(name)).unwrap();
+    }
+    let finding = only_finding(&bench);
+    assert_eq!((finding.kind.as_str(), finding.command), ("hls-alone", None));
+    let remedy = finding.remedy.unwrap();
+    let why = rec_ls(&bench, ["--why", room.to_str().unwrap()]).exits(0).stdout;
+    assert_eq!(why, format!("{}: HLS of no recording that is known\n  do       {remedy}\n", room.join("v0").display()));
+    // As its words say.
+    assert!(remedy.contains("put its page id into .notion_id"), "{remedy}");
+    fs::write(room.join(".notion_id"), id).unwrap();
     assert_eq!(findings(&bench), []);
 }
 
@@ -266,6 +289,8 @@ fn what_a_writer_that_died_left_beside_its_file_is_litter() {
         let bench = Bench::new();
         let room = published(&bench, "two words");
         fs::write(room.join(name), "{").unwrap();
+        assert_eq!(findings(&bench), [], "it may be being written now");
+        age(&room.join(name), TWO_HOURS);
         ends(&bench, "litter");
         assert_published(&room);
     }
@@ -276,6 +301,15 @@ fn a_state_of_which_nothing_is_there_goes_with_its_directory() {
     let bench = Bench::new();
     let room = published(&bench, "two words");
     fs::remove_dir_all(room.join("v0")).unwrap();
+    fs::write(room.join("metadata.json"), "{}").unwrap();
+    for odd in ["notes.txt", "meeting.mkv"] {
+        fs::write(room.join(odd), "").unwrap();
+        assert_eq!(only_finding(&bench).command, None, "{odd}");
+        fs::remove_file(room.join(odd)).unwrap();
+    }
+    std::os::unix::fs::symlink("/not/mounted", room.join("v0")).unwrap();
+    assert_eq!(only_finding(&bench).command, None);
+    fs::remove_file(room.join("v0")).unwrap();
     ends(&bench, "state-alone");
     assert!(!room.exists());
 }
@@ -293,7 +327,7 @@ fn one_of_two_recordings_of_which_nothing_is_there_takes_nothing_with_it() {
 
 #[test]
 fn a_state_file_that_is_broken_is_moved_away_and_the_row_found_again() {
-    for broken in ["", "{\"version\":1,", "[]"] {
+    for broken in ["", "{\"version\":1,", "[]", "{\"version\":\"99\"}"] {
         let bench = Bench::new();
         let room = bench.recorded_of(Clip::Short, "two words");
         bench.finalize(&room).exits(0);
@@ -329,10 +363,13 @@ fn a_copied_directory_has_a_row_that_another_has() {
 }
 
 #[test]
-fn hls_of_nobody_is_removed_where_nobody_wants_it() {
+fn hls_of_nobody_is_removed_only_where_it_cannot_be_played() {
     let bench = Bench::new();
     let room = published(&bench, "two words");
     put_hls(&room.join("v3"));
+    let finding = only_finding(&bench);
+    assert_eq!((finding.kind.as_str(), finding.command), ("hls-alone", None));
+    fs::write(room.join("v3/seg_000000.ts"), "").unwrap();
     // Not names that the worker gives.
     fs::create_dir(room.join("v03")).unwrap();
     fs::create_dir(room.join("vacation")).unwrap();

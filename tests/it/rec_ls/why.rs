@@ -151,6 +151,17 @@ fn outside_of_its_hours_the_worker_is_given_the_directory() {
 }
 
 #[test]
+fn a_window_that_is_none_is_mended_in_the_env_file() {
+    let mut bench = Bench::new();
+    let room = bench.recorded_of(Clip::Short, "daily");
+    bench.finalize(&room).exits(0);
+    bench.set("HLS_WINDOW", "at night");
+    let why = why(&bench, &room);
+    assert!(why.one("held").starts_with("HLS_WINDOW ") && why.one("held").ends_with(": no run begins"), "{why:?}");
+    assert_eq!(why.one("do"), "mend HLS_WINDOW in the env file");
+}
+
+#[test]
 fn a_disk_that_is_too_full_is_named_with_its_figures() {
     let mut bench = Bench::new();
     let room = bench.recorded_of(Clip::Short, "daily");

@@ -95,7 +95,7 @@ fn a_hold_makes_that_wait_which_it_holds() {
             "to be published",
             |r| r.hls = Some(Hls { of: Some(mp4().print) }),
             true,
-            [Condition::Waiting, Condition::Made, Condition::Made],
+            [Condition::Waiting, Condition::Waiting, Condition::Made],
         ),
     ];
     for (name, edit, there, wanted) in cases {

@@ -21,6 +21,7 @@ fn nothing() -> Around {
         growing: false,
         unfinalized_after: None,
         closed: None,
+        no_window: None,
         free: Some((10, 5)),
         broken: None,
         aside: false,
@@ -161,6 +162,27 @@ fn hls_that_is_not_whole_matters_where_nothing_can_be_made_anew() {
 }
 
 #[test]
+fn hls_of_a_damaged_mp4_that_is_not_whole_is_made_anew_by_a_person() {
+    let damaged = |r: &mut Recording| {
+        (r.hls, r.row) = (Some(Hls { of: Some(mp4().print) }), Some(Row::published(Link::Playlist)));
+        r.damage = Some("cut".into());
+    };
+    let rules = held(damaged, true, true, |around| around.broken = Some("a.ts is empty".into()));
+    assert_eq!(rules[0], "its HLS, of a damaged MP4, is not whole: a.ts is empty");
+    assert_eq!(rules[1], "bring its HLS back from a backup, or set HLS_ACCEPT_DAMAGED=yes and look again");
+    let accepted = Rule::Unsound("a.ts is empty".into(), "v0".into(), true).remedy(Path::new("/r/a b"), true, NOW);
+    assert_eq!(accepted.to_string(), "rm -rf '/r/a b/v0' && jitsi-hls-worker '/r/a b'");
+}
+
+#[test]
+fn a_window_that_is_none_is_mended_before_anything_is_run() {
+    let rules =
+        held(|_| (), true, false, |around| (around.no_window, around.aside) = (Some("is no window".into()), true));
+    assert_eq!(rules[0], "HLS_WINDOW is no window: no run begins");
+    assert_eq!(rules.last().unwrap(), "mend HLS_WINDOW in the env file");
+}
+
+#[test]
 fn a_lock_comes_before_everything_and_its_remedy_is_that_of_its_holder() {
     let lock = |held: Held| move |around: &mut Around| around.held = Some(held);
     let rules = held(|r| r.given_up = true, true, false, lock(Held::Orphan(7, None, Some(8))));
@@ -172,7 +194,7 @@ fn a_lock_comes_before_everything_and_its_remedy_is_that_of_its_holder() {
     let rules = held(|_| (), true, false, lock(Held::Orphan(7, None, None)));
     assert_eq!(rules.last().unwrap(), "sudo fuser -v '/r/a b/.recording.lock'");
     let rules = held(|_| (), true, false, lock(Held::Here(1, None)));
-    assert_eq!(rules.last().unwrap(), "nothing to do: it is being worked on");
+    assert_eq!(rules.last().unwrap(), "nothing to do: it is being worked on by process 1");
 }
 
 #[test]
