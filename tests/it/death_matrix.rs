@@ -119,14 +119,17 @@ fn finalize_that_dies_anywhere_and_is_never_called_again() {
     assert_walked(&walked, &["finalize has the lock:1", "finalize has a row:1"], 18);
 }
 
+/// With an MP4 that was cut, and that nobody has written to for long.
+fn spoilt(stage: Stage) -> Stage {
+    let mp4 = stage.room.join("meeting.mp4");
+    cut(&mp4, 0.5);
+    age(&mp4, HOUR);
+    stage
+}
+
 #[test]
 fn finalize_of_a_damaged_recording_that_dies_anywhere() {
-    let stage = || {
-        let stage = recorded(bench());
-        cut(&stage.room.join("meeting.mp4"), 0.5);
-        age(&stage.room.join("meeting.mp4"), HOUR);
-        stage
-    };
+    let stage = || spoilt(recorded(bench()));
     let then = |stage: &Stage| {
         let again = stage.bench.finalize(&stage.room);
         assert!([Some(0), Some(1), Some(75)].contains(&again.code), "{again:?}");
@@ -203,10 +206,7 @@ fn the_worker_that_dies_anywhere_where_the_recording_cannot_be_played() {
     let stage = || {
         let mut bench = bench();
         bench.set("PUBLISH_UNFINALIZED_AFTER", "1");
-        let stage = recorded(bench);
-        cut(&stage.room.join("meeting.mp4"), 0.5);
-        age(&stage.room.join("meeting.mp4"), HOUR);
-        stage
+        spoilt(recorded(bench))
     };
     let walked = walk(&Scene { stage, command: worker, then: nobody, end: kept, places: Places::All });
     assert_walked(&walked, &["create is sent:1", "create is answered:1"], 8);
@@ -214,12 +214,7 @@ fn the_worker_that_dies_anywhere_where_the_recording_cannot_be_played() {
 
 #[test]
 fn the_worker_that_dies_anywhere_where_a_recording_was_cut_after_it_got_its_row() {
-    let stage = || {
-        let stage = finalized(bench());
-        cut(&stage.room.join("meeting.mp4"), 0.5);
-        age(&stage.room.join("meeting.mp4"), HOUR);
-        stage
-    };
+    let stage = || spoilt(finalized(bench()));
     let walked = walk(&Scene { stage, command: worker, then: nobody, end: kept, places: Places::All });
     assert_walked(&walked, &["update is sent:1", "update is answered:1"], 6);
 }

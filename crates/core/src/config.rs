@@ -120,6 +120,11 @@ pub fn env_file(flag: Option<PathBuf>) -> PathBuf {
 }
 
 impl Config {
+    /// The lock of the one worker that runs on a host.
+    pub fn worker_lock(&self) -> PathBuf {
+        self.lock_dir.join("hls-worker.lock")
+    }
+
     /// Reads and checks the env file at `path`.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let env = envfile::read(path)?;

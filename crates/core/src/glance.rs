@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -178,9 +179,13 @@ pub fn look(
     })
 }
 
+/// An MP4 that nobody finalized and whose boxes do not say that it is closed is taken for one that is still being written, until
+/// it has not changed for so long.
+pub const QUIET: Duration = Duration::from_secs(600);
+
 /// After how long without a change an MP4 that finalize was never called for is published all the same.
 #[derive(Clone, Copy, Debug)]
-pub struct Unfinalized(pub Option<std::time::Duration>);
+pub struct Unfinalized(pub Option<Duration>);
 
 impl Unfinalized {
     /// Whether it is time.

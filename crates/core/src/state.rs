@@ -49,7 +49,7 @@ struct Versioned {
 
 /// A state that a later version of the suite has written.
 #[derive(Debug)]
-struct Newer(u32);
+pub struct Newer(u32);
 
 impl fmt::Display for Newer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -402,8 +402,8 @@ impl Recording {
 
     /// Forgets what went wrong before.
     pub fn starts_anew(&mut self) {
-        (self.failures, self.error, self.given_up) = (0, None, false);
-        (self.damage, self.salvaged, self.host) = (None, false, None);
+        self.succeeded();
+        (self.damage, self.salvaged) = (None, false);
     }
 
     /// Its HLS is in place and whole: what went wrong on the way there is over.
@@ -421,9 +421,10 @@ impl Recording {
     pub fn retried(&mut self) {
         if self.hls.is_none() {
             self.starts_anew();
+        } else {
+            self.succeeded();
         }
-        (self.error, self.given_up, self.row_gone) = (None, false, false);
-        (self.host, self.remote) = (None, None);
+        (self.row_gone, self.remote) = (false, None);
     }
 
     /// The name of its HLS directory.

@@ -55,6 +55,11 @@ impl Window {
         self.openings(now).iter().any(|(opens, closes)| *opens <= now && now < *closes)
     }
 
+    /// That it is closed at `now`, and until when; nothing while it is open.
+    pub fn closed(&self, now: Timestamp) -> Option<String> {
+        (!self.is_open(now)).then(|| format!("the window {self} is closed until {}", self.shown(self.changes_at(now))))
+    }
+
     /// When it opens, if it is closed now, or closes, if it is open.
     pub fn changes_at(&self, now: Timestamp) -> Timestamp {
         let openings = self.openings(now);

@@ -24,12 +24,7 @@ impl Hours {
 
     /// That it is closed, and until when; nothing while it is open.
     pub(crate) fn closed(&self) -> Option<String> {
-        let now = Timestamp::now();
-        if self.window.is_open(now) {
-            return None;
-        }
-        let opens = self.window.shown(self.window.changes_at(now));
-        Some(format!("the window {} is closed until {opens}", self.window))
+        self.window.closed(Timestamp::now())
     }
 }
 

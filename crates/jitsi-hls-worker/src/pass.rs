@@ -73,13 +73,13 @@ fn alone(cli: &Cli, config: &Config, log: &Log, progress: &Progress, hours: Opti
     } else {
         std::fs::create_dir_all(&config.lock_dir)
             .map_err(|error| durable::failed("make LOCK_DIR", &config.lock_dir, error))?;
-        let Some(lock) = Lock::try_acquire(&config.lock_dir.join("hls-worker.lock"))? else {
+        let Some(lock) = Lock::try_acquire(&config.worker_lock())? else {
             log.line("Another worker is running, exit.");
-            if let Some(holder) = lock::holder(&config.lock_dir.join("hls-worker.lock")) {
+            if let Some(holder) = lock::holder(&config.worker_lock()) {
                 log.detail(&format!("It was locked last by {holder}"));
             }
             if let Some(closed) = freezing(config).filter(|_| !cli.dirs.is_empty()) {
-                let lock = rec_core::text::shown(config.lock_dir.join("hls-worker.lock"));
+                let lock = rec_core::text::shown(config.worker_lock());
                 log.line(&format!(
                     "It may be frozen: {closed}; end it with SIGTERM (fuser {lock} shows its number), and run this again"
                 ));

@@ -32,15 +32,11 @@ use crate::queue::Waiting;
 use crate::reserve::Disk;
 use crate::steps::{End, Turn, tried_again};
 use crate::{hls, jobs, resume};
-use rec_core::glance::{self, Glance, Look, Unfinalized};
+use rec_core::glance::{self, Glance, Look, QUIET, Unfinalized};
 use rec_core::plan::{self, Step};
 
 /// How long Notion may take for one recording.
 const NOTION_BUDGET: Duration = Duration::from_secs(120);
-
-/// An MP4 that nobody finalized and whose boxes do not say that it is closed is taken for one that is still being written, until
-/// it has not changed for so long.
-pub(crate) const QUIET: Duration = Duration::from_secs(600);
 
 /// What a pass shares.
 pub(crate) struct Worker<'a> {

@@ -26,8 +26,9 @@ use time::OffsetDateTime;
 use crate::hls::{self, Failure, Job};
 use crate::inherit::{self, Origin};
 use crate::reserve::{NoRoom, Reservation};
-use crate::room::{QUIET, Worker};
+use crate::room::Worker;
 use crate::run::is_elsewhere;
+use rec_core::glance::QUIET;
 use rec_core::hls::complete;
 use rec_core::plan::{ERROR, Step};
 

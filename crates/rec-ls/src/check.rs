@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use anyhow::{Error, Result};
 use rec_core::exit::Exit;
 use rec_core::glance::Unfinalized;
 use rec_core::log::say;
 use rec_core::recording::{Room, STATE};
-use rec_core::small;
-use rec_core::state::{FileName, State};
+use rec_core::state::{FileName, Newer, State};
 use rec_core::text::{one_line, path_word, shown};
-use serde_json::Value;
 
 use crate::cli::Cli;
 use crate::findings::{self, Finding, Kind};
@@ -21,9 +18,6 @@ use crate::json;
 use crate::locks::Locks;
 use crate::remedy::Remedy;
 use crate::tree::{Seen, Tree};
-
-/// As large as a state file gets.
-const LARGEST: u64 = 16 << 20;
 
 pub(crate) fn check(cli: &Cli) -> Result<Exit> {
     let mut tree = Tree::of(cli)?;
@@ -146,7 +140,7 @@ fn unreadable(room: &Room, error: Error) -> Result<Finding> {
     if why.downcast_ref::<io::Error>().is_some_and(|why| why.kind() != io::ErrorKind::Other) {
         return Err(error);
     }
-    let remedy = if is_newer(&path) {
+    let remedy = if state.is::<Newer>() {
         Remedy::by_hand("install a newer version of these tools")
     } else {
         let (from, to) = (path_word(&path), path_word(room.path(format!("{STATE}.broken"))));
@@ -154,12 +148,4 @@ fn unreadable(room: &Room, error: Error) -> Result<Finding> {
     };
     let what = one_line(&format!("{STATE} cannot be read: {why}"));
     Ok(Finding { kind: Kind::StateUnreadable, dir: FileName(room.dir.clone().into()), file: None, what, remedy })
-}
-
-/// Whether a state file is of a version that this one does not know.
-fn is_newer(path: &Path) -> bool {
-    let version = |state: Value| state["version"].as_u64();
-    let theirs = small::read(path, LARGEST).ok().and_then(|bytes| version(serde_json::from_slice(&bytes).ok()?));
-    let ours = serde_json::to_value(State::empty()).ok().and_then(version);
-    theirs > ours
 }

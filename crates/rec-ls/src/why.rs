@@ -8,6 +8,7 @@ use rec_core::adopt::{NotionId, read_id};
 use rec_core::config::Config;
 use rec_core::deadline::age as since;
 use rec_core::exit::Exit;
+use rec_core::glance::QUIET;
 use rec_core::hls::complete;
 use rec_core::mp4::Shape;
 use rec_core::recording::LOCK;
@@ -25,15 +26,11 @@ use crate::rules::{self, Around};
 use crate::tree::{Entry, Tree};
 use crate::when::{age, instant};
 
-/// As the worker has it: an MP4 without an end that has not changed for so long is taken for closed.
-const QUIET: std::time::Duration = std::time::Duration::from_secs(600);
-
 pub(crate) fn explain(cli: &Cli) -> Result<Exit> {
     let mut tree = Tree::of(cli)?;
     let all = tree.look();
     let locks = Locks::now();
-    let worker =
-        tree.config.as_ref().and_then(|config| Held::anywhere(&config.lock_dir.join("hls-worker.lock"), &locks));
+    let worker = tree.config.as_ref().and_then(|config| Held::anywhere(&config.worker_lock(), &locks));
     let mut out = io::stdout().lock();
     for (index, seen) in all.iter().enumerate() {
         if index > 0 {
@@ -78,21 +75,12 @@ fn around(entry: &Entry<'_>, config: Option<&Config>, locks: &Locks) -> Around {
         id: id.map(|(id, _)| id).filter(|id| !matches!(id, NotionId::Page(_))),
         growing,
         unfinalized_after: config.and_then(|config| config.publish_unfinalized_after),
-        closed: window.as_ref().and_then(|window| closed(window.as_ref().ok()?)),
+        closed: window.as_ref().and_then(|window| window.as_ref().ok()?.closed(Timestamp::now())),
         no_window: window.and_then(Result::err).map(|why| one_line(&format!("{why:#}"))),
         free: config.and_then(|config| Some((fs2::available_space(&seen.room.dir).ok()?, config.hls.min_free))),
         broken: broken.and_then(Result::err).map(|why| one_line(&format!("{why:#}"))),
         aside: config.is_some() && seen.room.warning().is_some(),
     }
-}
-
-/// That the window is closed, and until when.
-fn closed(window: &Window) -> Option<String> {
-    let now = Timestamp::now();
-    if window.is_open(now) {
-        return None;
-    }
-    Some(format!("the window {window} is closed until {}", window.shown(window.changes_at(now))))
 }
 
 fn paragraph(
