@@ -1,6 +1,6 @@
 //! Sudden death at every place between two steps, and what each must lead to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,9 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use rec_core::hls::complete;
+use ring::digest::{SHA256, digest};
 
-use crate::processes::wait_until_unlocked;
+use crate::processes::{remembering_ffprobe, wait_until_unlocked};
 use crate::receivers::Receiver;
 use crate::{Bench, hls, listing, rooms, run};
 
@@ -91,54 +92,127 @@ impl Places {
 
 /// Lets the tool die everywhere: at each passage in its turn, itself, with the programs that it has started, and only those.
 /// The names of the passages, in order, and how often it died.
+///
+/// What goes on from a death is what it has left: where that is the same as after another death, it is not walked again.
 #[track_caller]
 pub fn walk(scene: &Scene) -> (Vec<String>, usize) {
-    let passages = scene.undisturbed();
+    let answers = tempfile::tempdir().unwrap();
+    let walk = Walk { scene, path: remembering_ffprobe(answers.path()), seen: Mutex::default() };
+    let passages = walk.undisturbed();
     let mut cells = Vec::new();
     for Passage { name, with_program } in scene.places.of(&passages) {
         let who = if with_program { &[Who::Tool, Who::Both, Who::Programs][..] } else { &[Who::Tool] };
         cells.extend(who.iter().map(|who| (name.clone(), *who)));
     }
-    on_every_core(&cells, |(name, who)| scene.dies(name, *who));
+    on_every_core(&cells, |(name, who)| walk.dies(name, *who));
     (passages.into_iter().map(|passage| passage.name).collect(), cells.len())
 }
 
-impl Scene {
+/// A scene, and what is known of it.
+struct Walk<'a> {
+    scene: &'a Scene,
+    /// The `PATH` of every tool.
+    path: String,
+    /// What deaths have left so far.
+    seen: Mutex<BTreeSet<String>>,
+}
+
+impl Walk<'_> {
+    fn stage(&self) -> Stage {
+        let mut stage = (self.scene.stage)();
+        stage.bench.set_path(&self.path);
+        stage
+    }
+
     /// What the tool passes where nobody kills it.
     fn undisturbed(&self) -> Vec<Passage> {
-        let stage = (self.stage)();
+        let stage = self.stage();
         let trace = stage.bench.dir().join("trace");
-        run((self.command)(&stage).env("REC_FAULT_TRACE", &trace));
+        run((self.scene.command)(&stage).env("REC_FAULT_TRACE", &trace));
         self.ends(&stage);
         passages(&fs::read_to_string(trace).unwrap_or_default())
     }
 
     /// One death, and the runs that follow.
     fn dies(&self, name: &str, who: Who) {
-        let stage = (self.stage)();
+        let stage = self.stage();
         let mp4s = mp4s(&stage.room);
         let kill = match who {
             Who::Tool => "self",
             Who::Both => "both",
             Who::Programs => "ffmpeg",
         };
-        let out = run((self.command)(&stage).env("REC_FAULT", name).env("REC_FAULT_KILL", kill));
+        let out = run((self.scene.command)(&stage).env("REC_FAULT", name).env("REC_FAULT_KILL", kill));
         assert_eq!(out.code.is_none(), who != Who::Programs, "it is killed, or not: {out:?}");
         // An orphan ffmpeg has it until it has ended.
         if stage.room.join(".recording.lock").exists() {
             wait_until_unlocked(&stage.room);
         }
         assert_nothing_lost(&stage, &mp4s);
+        if !self.seen.lock().unwrap().insert(left(&stage)) {
+            return;
+        }
         let before = log(&stage.bench);
         self.ends(&stage);
         assert!(log(&stage.bench).starts_with(&before), "what it said before it died is in the log still");
     }
 
     fn ends(&self, stage: &Stage) {
-        (self.then)(stage);
+        (self.scene.then)(stage);
         settle(&stage.bench);
-        (self.end)(stage);
+        (self.scene.end)(stage);
     }
+}
+
+/// All that a later run can tell a death by: every file but logs and settings, the rows, and what the receivers have got. The ids and
+/// times in them, of which each stage has its own, are left out.
+fn left(stage: &Stage) -> String {
+    let dir = stage.bench.dir();
+    let mut files = Vec::new();
+    for path in all_below(dir) {
+        let name = path.strip_prefix(dir).unwrap();
+        let is_of_ours = ["log", "bin", "trace"].iter().any(|ours| name.starts_with(ours));
+        if is_of_ours || name.extension().is_some_and(|end| end == "env") {
+            continue;
+        }
+        let content = match fs::read(&path) {
+            // It names the process that had it.
+            Ok(_) if name.extension().is_some_and(|end| end == "lock") => String::new(),
+            Ok(bytes) => {
+                String::from_utf8(bytes).unwrap_or_else(|bytes| format!("{:?}", digest(&SHA256, bytes.as_bytes())))
+            }
+            Err(_) => "a directory".to_owned(),
+        };
+        files.push(without_ids(&format!("{}: {content}", name.display())));
+    }
+    files.sort();
+    let got: Option<Vec<_>> =
+        stage.receiver.as_ref().map(|receiver| receiver.taken().iter().map(|got| without_ids(&got.text())).collect());
+    format!("{files:#?} {} {got:?}", without_ids(&format!("{:?}", stage.bench.notion.pages())))
+}
+
+/// The files and directories of a directory, and theirs.
+fn all_below(dir: &Path) -> Vec<PathBuf> {
+    let paths = listing(dir).into_iter().map(|name| dir.join(name));
+    let with_below = |path: PathBuf| {
+        let below = if path.is_dir() { all_below(&path) } else { Vec::new() };
+        [vec![path], below].concat()
+    };
+    paths.flat_map(with_below).collect()
+}
+
+/// A text without its times (`2026-11-22T01:57:18Z`), ids (at least 20 letters and digits), and large numbers.
+fn without_ids(text: &str) -> String {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || "-:+_".contains(c);
+    let mut words = String::new();
+    for part in text.split_inclusive(|c| !is_of_word(c)) {
+        let word = part.trim_end_matches(|c| !is_of_word(c));
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let is_id = digits >= 9 || (word.len() >= 20 && digits > 0);
+        words.push_str(if is_id { "#" } else { word });
+        words.push_str(&part[word.len()..]);
+    }
+    words
 }
 
 /// Runs of the worker until nothing is due any more: three at the most. The last one finds nothing to do, and asks Notion

@@ -5,8 +5,11 @@ pub mod clap;
 pub mod playlist;
 pub mod rendition;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use playlist::{Attributes, Master, Media, Variant};
 use rendition::{Rendition, Track};
@@ -50,15 +53,39 @@ pub fn check_all(dir: &Path, source: &Path, sizes: &[(u64, u64)]) -> Master {
         check_step(&source, rung.video.as_ref(), sound, &rung.name);
         check_alignment(rung, &rungs[0]);
         check_variant(variant, rung, audio.as_ref());
-        if rungs.len() > 1 {
-            check_play(&dir.join(&variant.uri), rung, &source);
-        }
     }
     if let Some(audio) = &audio {
         assert!(audio.video.is_none() && rungs.iter().all(|rung| rung.audio.is_none()), "sound twice");
     }
-    check_play(&dir.join("master.m3u8"), audio.as_ref().unwrap_or(&rungs[0]), &source);
+    check_play(dir, rungs.iter().chain(&audio), &source);
     master
+}
+
+/// A file as it is now: its path, its time and its bytes.
+type File = (PathBuf, SystemTime, u64);
+
+fn file(path: &Path) -> File {
+    let about = path.metadata().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (path.to_owned(), about.modified().unwrap(), about.len())
+}
+
+/// What is known already: to start ffprobe costs more than most of what it is asked.
+struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
+
+impl<K: Ord, V: Clone> Memo<K, V> {
+    const fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    fn of(&self, key: K, find: impl FnOnce() -> V) -> V {
+        // Not held while it is looked for: others look for other things, and a test that fails must not fail theirs.
+        let known = self.0.lock().unwrap().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let found = find();
+            self.0.lock().unwrap().insert(key, found.clone());
+            found
+        })
+    }
 }
 
 /// The recording that the HLS was made of.
@@ -69,9 +96,14 @@ struct Source {
 }
 
 impl Source {
-    fn read(path: &Path) -> Self {
-        let (video, audio) = Track::both(path);
-        Self { seconds: seconds_of(path), video, audio }
+    /// Reads it; the same file, only once.
+    #[track_caller]
+    fn read(path: &Path) -> Arc<Self> {
+        static READ: Memo<File, Arc<Source>> = Memo::new();
+        READ.of(file(path), || {
+            let (video, audio) = Track::both(path);
+            Arc::new(Self { seconds: seconds_of(path), video, audio })
+        })
     }
 
     /// Half a percent or a second: what a variable frame rate and the edges of audio frames may cost.
@@ -201,17 +233,18 @@ fn check_step(source: &Source, video: Option<&Track>, audio: Option<&Track>, nam
     assert!((was - is).abs() < 0.05 || filled, "{name}: the picture began {was} s after the sound, and now {is} s");
 }
 
-/// A decoder plays it without an error: all of it, or the last minute of hours.
+/// A decoder plays all renditions without an error: all of them, or the last minute of hours.
 #[track_caller]
-fn check_play(playlist: &Path, rung: &Rendition, source: &Source) {
-    if source.seconds > PLAYED {
-        let (film, wanted) = rung.last(60.0);
+fn check_play<'a>(dir: &Path, renditions: impl Iterator<Item = &'a Rendition>, source: &Source) {
+    if source.seconds <= PLAYED {
+        let played = play(&dir.join("master.m3u8"));
+        return assert!(source.is_as_long_as(played), "{}: plays {played} s of {} s", dir.display(), source.seconds);
+    }
+    for rendition in renditions {
+        let (film, wanted) = rendition.last(60.0);
         let played = play(film.path());
         // A frame of the picture more, and what sound reaches into the first of the segments.
-        assert!((played - wanted).abs() <= 2.0, "{}: plays {played} s of {wanted} s", rung.name);
-    } else {
-        let played = play(playlist);
-        assert!(source.is_as_long_as(played), "{}: plays {played} s of {} s", playlist.display(), source.seconds);
+        assert!((played - wanted).abs() <= 2.0, "{}: plays {played} s of {wanted} s", rendition.name);
     }
 }
 
@@ -231,11 +264,12 @@ pub fn seconds(dir: &Path) -> f64 {
     Media::read(&dir.join("stream.m3u8")).seconds()
 }
 
-/// Decodes all of it, without an error, and says how many seconds that were.
+/// Decodes all of it, in each of its renditions, without an error, and says how many seconds that were.
 #[track_caller]
 pub fn play(path: &Path) -> f64 {
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-progress", "pipe:1", "-i"]).arg(path).args(["-f", "null", "-"]);
+    command.args(["-v", "error", "-nostdin", "-progress", "pipe:1", "-i"]).arg(path);
+    command.args(["-map", "0:v?", "-map", "0:a?", "-f", "null", "-"]);
     let output = command.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stderr.is_empty(), "{command:?}: {stderr}");
@@ -243,14 +277,18 @@ pub fn play(path: &Path) -> f64 {
     last.parse::<f64>().unwrap() / 1e6
 }
 
-/// What ffprobe tells of a file.
+/// What ffprobe tells of a file; of the same file, it is asked only once.
 #[track_caller]
 pub fn probe(args: &[&str], path: &Path) -> Value {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-of", "json"]).args(args).arg(path);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    static TOLD: Memo<(String, File), Value> = Memo::new();
+    let ask = || {
+        let mut command = Command::new("ffprobe");
+        command.args(["-v", "error", "-of", "json"]).args(args).arg(path);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    TOLD.of((args.join(" "), file(path)), ask)
 }
 
 /// How long a film says that it is.

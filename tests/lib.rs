@@ -55,6 +55,7 @@ pub struct Bench {
     /// The stand-in that the env file names.
     pub notion: Standin,
     keys: Vec<(String, String)>,
+    path: Option<String>,
 }
 
 /// How a tool ended.
@@ -142,7 +143,7 @@ impl Bench {
             ("HLS_MIN_FREE", "0".to_owned()),
         ];
         let keys = keys.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        let bench = Self { dir, notion, keys };
+        let bench = Self { dir, notion, keys, path: None };
         fs::create_dir(bench.recordings()).unwrap();
         bench.write_env();
         bench
@@ -216,7 +217,13 @@ impl Bench {
     pub fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(binary(tool));
         command.env("RECORDING_PIPELINE_ENV", self.env_file()).env("TZ", "UTC").current_dir("/").stdin(Stdio::null());
+        command.envs(self.path.iter().map(|path| ("PATH", path)));
         command
+    }
+
+    /// Gives every tool this `PATH` from now on.
+    pub fn set_path(&mut self, path: &str) {
+        self.path = Some(path.to_owned());
     }
 
     /// The same with other settings: on another host, say. Each such set has a name.

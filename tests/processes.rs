@@ -152,8 +152,11 @@ pub fn wait_until_unlocked(room: &Path) {
 
 /// A `PATH` on which a shell script stands for each of these programs.
 pub fn path_with(bench: &Bench, programs: &[&str], script: &str) -> String {
-    let bin = bench.dir().join("bin");
-    fs::create_dir_all(&bin).unwrap();
+    path_in(&bench.dir().join("bin"), programs, script)
+}
+
+fn path_in(bin: &Path, programs: &[&str], script: &str) -> String {
+    fs::create_dir_all(bin).unwrap();
     for program in programs {
         fs::write(bin.join(program), script).unwrap();
         fs::set_permissions(bin.join(program), fs::Permissions::from_mode(0o755)).unwrap();
@@ -171,6 +174,35 @@ pub fn unhurried_ffmpeg(bench: &Bench) -> String {
 pub fn disturbed_ffmpeg(bench: &Bench, line: &str) -> String {
     let disturb = format!("case \" $* \" in *' -progress '*) {line} ;; esac");
     path_with(bench, &["ffmpeg"], &format!("#!/bin/bash\n{disturb}\nexec -a ffmpeg '{}' \"$@\"\n", real_ffmpeg()))
+}
+
+/// A `PATH` on which ffprobe, asked the same of the same bytes, says again what the real one said without a complaint. A directory
+/// keeps it and that. To load its 200 libraries takes the real one longer than all that it is asked of a small film.
+pub fn remembering_ffprobe(dir: &Path) -> String {
+    let script = format!(
+        r#"#!/bin/bash
+shopt -s nullglob
+file=${{!#}} file=${{file#file:}}
+# Of a playlist, its segments too.
+case $file in *.m3u8) files=(*.m3u8 *.ts *.m4s *.mp4) ;; *) files=("$file") ;; esac
+key=$({{ printf '%s\0' "$@"; cat -- "${{files[@]}}" 2>&1; }} | sha256sum)
+answer='{answers}'/${{key%% *}}
+if [ ! -e "$answer" ]; then
+    said=$answer.$$ wrong=0
+    '{real}' "$@" >"$said" 2>"$said.errors" || wrong=$?
+    if [ "$wrong" != 0 ] || [ -s "$said.errors" ]; then
+        cat "$said"
+        cat "$said.errors" >&2
+        exit "$wrong"
+    fi
+    mv "$said" "$answer"
+fi
+cat "$answer"
+"#,
+        answers = dir.display(),
+        real = in_path("ffprobe").unwrap().display(),
+    );
+    path_in(&dir.join("bin"), &["ffprobe"], &script)
 }
 
 /// A program on this process's own `PATH`.

@@ -1,5 +1,6 @@
 //! What is made beside the renditions: a poster, previews, chapters.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,9 +63,10 @@ fn previews(dir: &Path, source: &Path) -> Vec<Preview> {
     };
     let previews: Vec<_> = cues(&dir.join("previews.vtt"), length(source)).iter().map(read).collect();
     let (width, height) = shown_size(source);
+    let mut sheets: BTreeMap<&Path, (u64, u64)> = BTreeMap::new();
     for (preview, number) in previews.iter().zip(0..) {
         let [x, y, w, h] = preview.area;
-        let sheet = size(&preview.sheet);
+        let sheet = *sheets.entry(&preview.sheet).or_insert_with(|| size(&preview.sheet));
         assert!(x + w <= sheet.0 && y + h <= sheet.1, "{:?} of {sheet:?}", preview.area);
         assert!(w.max(h) <= 160 && w.abs_diff(h * width / height) <= 2, "{w}x{h} of {width}x{height}");
         assert_eq!((x % w, y % h), (0, 0));

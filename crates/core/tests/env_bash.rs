@@ -152,9 +152,9 @@ fn text() -> impl Strategy<Value = String> {
 
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
-        4 => "[a-zA-Z0-9_./:@%+,-]{0,9}",
-        4 => text().prop_map(|text| format!("'{}'", text.replace('\'', ""))),
-        4 => text().prop_map(|text| format!("\"{text}\"")),
+        8 => "[a-zA-Z0-9_./:@%+,-]{0,9}",
+        8 => text().prop_map(|text| format!("'{}'", text.replace('\'', ""))),
+        6 => text().prop_map(|text| format!("\"{text}\"")),
         1 => text(),
         1 => nasty(),
         1 => select(&["export", "exportX", "export.", "export-", "true", "'a'\"b\"", "\"a\"b", "\"a\\\"b\" # \"c", "''", "\"\""][..])
@@ -163,13 +163,13 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn line() -> impl Strategy<Value = String> {
-    let before = || prop_oneof![12 => Just(String::new()), 4 => Just("export ".into()), 1 => Just(" \texport \t".into()), 2 => Just("  ".into()), 1 => nasty()];
-    let after = || prop_oneof![12 => Just(String::new()), 3 => Just(" # c".into()), 2 => Just(" \t".into()), 1 => Just("# c".into()), 1 => nasty()];
-    let key = prop_oneof![24 => select(KEYS), 1 => select(BASH_KEYS)];
-    let equals = prop_oneof![40 => Just("="), 1 => Just(" ="), 1 => Just("= "), 1 => Just("+="), 1 => Just("[0]=")];
+    let before = || prop_oneof![24 => Just(String::new()), 8 => Just("export ".into()), 2 => Just(" \texport \t".into()), 4 => Just("  ".into()), 1 => nasty()];
+    let after = || prop_oneof![24 => Just(String::new()), 6 => Just(" # c".into()), 4 => Just(" \t".into()), 2 => Just("# c".into()), 1 => nasty()];
+    let key = prop_oneof![48 => select(KEYS), 1 => select(BASH_KEYS)];
+    let equals = prop_oneof![100 => Just("="), 1 => Just(" ="), 1 => Just("= "), 1 => Just("+="), 1 => Just("[0]=")];
     prop_oneof![
-        12 => (before(), key, equals, value(), after()).prop_map(|(before, key, equals, value, after)| format!("{before}{key}{equals}{value}{after}")),
-        2 => select(&["", "  ", "# it's a \"comment", "\t# é $x `", "#"][..]).prop_map(str::to_owned),
+        36 => (before(), key, equals, value(), after()).prop_map(|(before, key, equals, value, after)| format!("{before}{key}{equals}{value}{after}")),
+        6 => select(&["", "  ", "# it's a \"comment", "\t# é $x `", "#"][..]).prop_map(str::to_owned),
         1 => nasty(),
     ]
 }
