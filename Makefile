@@ -24,12 +24,13 @@ EXAMPLES = cron.d/jitsi-hls-worker cron.d/rec-hook logrotate.d/jitsi-recording-p
 WATCH = $(notdir $(wildcard etc/watch/*))
 SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit tests/newcomer/systemctl etc/dist.sh etc/debian/package.sh etc/debian/tools.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm tests/debian/tree.sh tests/debian/enter.sh tests/fuzz/run.sh tests/run.sh tests/demo.sh tests/needs.sh tests/cron.sh tests/caddy/fetch.sh tests/bench/finalize.sh
 
-.PHONY: help all test check lint man-lint demo bench bench-hls soak soak-hooks fuzz install uninstall deb dist newcomer clean
+.PHONY: help all test test-long check lint man-lint demo bench bench-hls soak soak-hooks fuzz install uninstall deb dist newcomer clean
 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
-	@echo 'make test           run all tests'
-	@echo 'make check          formatting, clippy, man pages, shell scripts, and all tests'
+	@echo 'make test           run the tests (minutes)'
+	@echo 'make test-long      run those that take long: the rest of large tables, and the package in a Debian of its own'
+	@echo 'make check          formatting, clippy, man pages, shell scripts, and the tests'
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'
 	@echo 'make soak           kill the tools 1,000 times while recordings come and Notion fails; count what is lost (ROUNDS= SEED=)'
@@ -48,6 +49,10 @@ all:
 test:
 	@sh tests/needs.sh cargo ffmpeg ffprobe
 	@sh tests/run.sh
+
+test-long:
+	@sh tests/needs.sh cargo ffmpeg ffprobe
+	@sh tests/run.sh --long
 
 check: lint test
 

@@ -1,7 +1,14 @@
 #!/bin/sh
-# run.sh [ARGUMENT…] - runs all tests by `cargo test`, then tells how many passed, failed and were skipped, and why.
+# run.sh [--long] [ARGUMENT…] - runs the tests by `cargo test`, then tells how many passed, failed and were skipped, and why. --long:
+# those that are not among the others because they take minutes: the rest of large tables, and the package in a Debian of its own.
 set -eu
 cd "$(dirname "$0")/.."
+
+of=
+if [ "${1:-}" = --long ]; then
+    of=--ignored
+    shift
+fi
 
 # More threads than cores: many tests wait for a deadline, a lock or a signal.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
@@ -9,9 +16,9 @@ export RUST_TEST_THREADS
 
 # What encodes, plays or installs for minutes has a lane of its own beside the others. Tests are taken in the order of their
 # names, and the others would wait for it, or it would come last and alone. What the one lane skips is what the other asks for.
-long='conformance package:: watch::'
+apart='conformance package:: watch::'
 skip=
-for name in $long; do skip="$skip --skip $name"; done
+for name in $apart; do skip="$skip --skip $name"; done
 
 # With the places at which tests kill the tools; lib.rs builds those with it too, and nothing is built twice.
 cargo='cargo test --locked --workspace --features rec-core/fault-points --no-fail-fast'
@@ -40,23 +47,26 @@ else
     # Once, so that no lane waits for what the other builds.
     $cargo --no-run
     # shellcheck disable=SC2086 # words
-    RUST_TEST_THREADS=2 setsid $cargo -- $long >"$scratch/long.output" 2>&1 &
+    RUST_TEST_THREADS=2 setsid $cargo -- $of $apart >"$scratch/apart.output" 2>&1 &
     beside=$!
     # shellcheck disable=SC2086 # words
-    lane short -- $skip
+    lane rest -- $of $skip
     status=0
     wait "$beside" || status=$?
     beside=
-    echo "$status" >"$scratch/long.status"
-    cat "$scratch/long.output"
+    echo "$status" >"$scratch/apart.status"
+    cat "$scratch/apart.output"
 fi
 
 echo
 cat "$scratch"/*.output | grep '^skipped: ' || true
 cat "$scratch"/*.output | awk '
-    /^test result:/ { passed += $4; failed += $6; ignored += $8 }
+    /^test result:/ { passed += $4; failed += $6; long += $8 }
     /^skipped: / { skipped++ }
-    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored + skipped }
+    END {
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+        if (long) printf "%d more that take long: make test-long\n", long
+    }
 '
 # The worst of all.
 exit "$(sort -n "$scratch"/*.status | tail -n 1)"

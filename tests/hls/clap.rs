@@ -60,9 +60,9 @@ fn flashes(film: &Path) -> Vec<f64> {
     onsets(film, "v", "scale=32:-2:flags=neighbor,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", 128.0)
 }
 
-/// When the sound begins, to a millisecond or two.
+/// When the sound begins, to 6 ms.
 fn beeps(film: &Path) -> Vec<f64> {
-    let level = "asetnsamples=64,astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
+    let level = "asetnsamples=256,astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
                  ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-";
     onsets(film, "a", level, -20.0)
 }

@@ -80,12 +80,14 @@ fn jibri_as_of_today() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn an_older_jibri() {
     let ladder = &[(640, 360), (854, 480), (1280, 720)];
     in_each_profile(Clip::Old, [&[(854, 480)], ladder, &[(1280, 720)], ladder]);
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn full_hd() {
     let (low, full) = ([(640, 360), (854, 480)], (1920, 1080));
     in_each_profile(Clip::FullHd, [&low[1..], &[low[0], low[1], (1280, 720)], &[full], &[low[0], low[1], full]]);
@@ -97,12 +99,14 @@ fn high_profile_of_480_lines() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn four_to_three() {
     let (low, full) = ([(480, 360), (640, 480)], (1024, 768));
     in_each_profile(Clip::FourThree, [&low[1..], &[low[0], low[1], (960, 720)], &[full], &[low[0], low[1], full]]);
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn portrait() {
     let (low, full) = ([(202, 360), (270, 480)], (720, 1280));
     in_each_profile(Clip::Portrait, [&low[1..], &[low[0], low[1], (406, 720)], &[full], &[low[0], low[1], full]]);
@@ -129,6 +133,7 @@ fn a_picture_lower_than_all_renditions() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn three_hours() {
     let ladder = &[(12, 360), (16, 480)];
     in_each_profile(Clip::Long, [&ladder[1..], ladder, &ladder[1..], ladder]);
@@ -161,6 +166,7 @@ fn mp4_segments_and_single_files() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn segments_of_other_lengths() {
     let mut bench = Bench::new();
     let source = clip(Clip::High);
@@ -194,6 +200,7 @@ fn what_is_copied_is_cut_at_its_own_keyframes() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn what_a_copy_cannot_hold_is_encoded() {
     let mut bench = Bench::new();
     let film = |name: &str, args: &str| {
@@ -225,18 +232,24 @@ fn what_a_copy_cannot_hold_is_encoded() {
 /// Asserts that a player may begin with any segment, as `EXT-X-INDEPENDENT-SEGMENTS` says.
 #[track_caller]
 fn assert_segments_stand_alone(dir: &Path) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "ts") {
-            let mut ffmpeg = std::process::Command::new("ffmpeg");
-            ffmpeg.args(["-v", "error", "-i"]).arg(&path).args(["-f", "null", "-"]);
-            let out = ffmpeg.output().unwrap();
-            assert!(out.status.success() && out.stderr.is_empty(), "{}: {out:?}", path.display());
-        }
+    let segments: Vec<_> =
+        rooms::files_below(dir).into_iter().filter(|path| path.extension().is_some_and(|end| end == "ts")).collect();
+    assert!(!segments.is_empty(), "{}", dir.display());
+    let mut ffmpeg = std::process::Command::new("ffmpeg");
+    // Each is an input of its own, with decoders of its own.
+    ffmpeg.args(["-v", "error", "-nostdin"]);
+    for segment in &segments {
+        ffmpeg.arg("-i").arg(segment);
     }
+    for input in 0..segments.len() {
+        ffmpeg.args(["-map", &input.to_string()]);
+    }
+    let out = ffmpeg.args(["-f", "null", "-"]).output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{}: {out:?}", dir.display());
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn sound_stays_with_its_picture() {
     let mut bench = Bench::new();
     let late = |shift: &str, of: &str| {
@@ -282,12 +295,12 @@ fn a_player_in_a_browser_shows_each_rendition_and_the_end() {
         ("abr", Clip::Sparse, &[], hd),
         ("abr", Clip::Silent, &[fmp4], BOTH),
         ("abr", Clip::Vfr, &[fmp4, single], BOTH),
-        ("source", Clip::Hd, &[], &[(1280, 720)]),
+        ("source", Clip::Sparse, &[], &[(1280, 720)]),
         ("source", Clip::High, &[fmp4, single], LOW),
         ("source", Clip::AudioOnly, &[fmp4], &[]),
         ("source", Clip::Long, &[], &[(16, 480)]),
         ("hybrid", Clip::FullHd, &[], full),
-        ("hybrid", Clip::Hd, &[fmp4], hd),
+        ("hybrid", Clip::Sparse, &[fmp4], hd),
         ("hybrid", Clip::High, &[single], BOTH),
     ];
     let mut dirs = Vec::new();

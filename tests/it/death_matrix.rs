@@ -109,6 +109,7 @@ fn finalize_that_dies_anywhere_and_is_called_again() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn finalize_that_dies_anywhere_and_is_never_called_again() {
     let stage = || {
         let mut bench = bench();
@@ -213,6 +214,7 @@ fn the_worker_that_dies_anywhere_where_the_recording_cannot_be_played() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_where_a_recording_was_cut_after_it_got_its_row() {
     let stage = || spoilt(finalized(bench()));
     let walked = walk(&Scene { stage, command: worker, then: nobody, end: kept, places: Places::All });
@@ -242,6 +244,7 @@ fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_made_of_the_mp4() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_did_not_finish() {
     let stage = || {
         let stage = rendered(Clip::Moment, Clip::Moment);
@@ -261,6 +264,7 @@ fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_did_not_finish() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_made_of_another_mp4() {
     let stage = || {
         let stage = rendered(Clip::Short, Clip::Short);
@@ -284,6 +288,7 @@ fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_made_of_another_mp4
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_at_the_second_recording_of_a_directory() {
     let stage = || {
         let stage = finalized(bench());
@@ -334,6 +339,7 @@ fn published_and_told(stage: &Stage) {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn finalize_that_dies_anywhere_where_webhooks_are_told() {
     let then = |stage: &Stage| {
         let again = stage.bench.finalize(&stage.room);
@@ -369,6 +375,7 @@ fn the_worker_that_dies_anywhere_where_webhooks_are_told() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_when_a_person_has_it_retry_what_was_given_up() {
     let stage = || {
         let stage = finalized(bench());
@@ -438,6 +445,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_where_it_goes_on_with_an_encode() {
     let stage = || {
         let (from, bench) = (&begun().room, in_short_segments());
@@ -467,6 +475,7 @@ fn the_worker_that_dies_anywhere_where_it_goes_on_with_an_encode() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_while_it_notes_what_a_killed_ffmpeg_has_made() {
     let stage = || {
         let bench = in_short_segments();

@@ -255,6 +255,7 @@ fn what_is_not_of_the_outbox_is_named_and_left_alone() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn ten_thousand_events_wait_without_a_connection_each_and_arrive_in_order() {
     let (mut bench, receiver) = reflector();
     // What a disk takes to keep so many removals is no matter of this test, so that it is in memory where there is such a place.

@@ -77,6 +77,7 @@ fn recordings(debian: &Debian) -> String {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn installed_it_works_for_jibri_and_for_the_worker_with_or_without_systemd() {
     for with_systemd in [true, false] {
         let Some(debian) = debian() else { return };
@@ -94,6 +95,7 @@ fn installed_it_works_for_jibri_and_for_the_worker_with_or_without_systemd() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_timers_are_enabled_and_the_lines_for_cron_do_nothing_where_timers_run() {
     let Some(debian) = debian() else { return };
     debian.run(&["dpkg", "--install", "/mnt/ours.deb"]).exits(0);
@@ -118,6 +120,7 @@ fn the_timers_are_enabled_and_the_lines_for_cron_do_nothing_where_timers_run() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn an_upgrade_keeps_what_the_admin_changed_and_removal_and_purge_keep_the_recordings() {
     let Some(debian) = debian() else { return };
     // There was an env file before there was a package.

@@ -127,6 +127,7 @@ fn what_is_encoded_is_kept_for_as_long_as_the_recording_has_to_wait() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn an_encode_that_was_stopped_and_then_killed_goes_on_twice() {
     let (bench, room) = filmed("480p", FILM);
     let worker = noted(&bench, &room);
@@ -177,6 +178,7 @@ fn several_renditions_go_on_together() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn renditions_beside_the_recordings_own_go_on_at_its_keyframes() {
     let film = FILM.replace("320x180", "640x480").replace("-preset ultrafast", "-preset ultrafast -g 75");
     let (_bench, room) = resumed("hybrid", &film);
@@ -187,6 +189,7 @@ fn renditions_beside_the_recordings_own_go_on_at_its_keyframes() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn renditions_beside_a_copy_with_many_keyframes_go_on_where_it_is_cut() {
     let film = FILM.replace("320x180", "640x480").replace("-preset ultrafast", "-preset ultrafast -g 15");
     let (_bench, room) = resumed("hybrid", &film);
@@ -208,6 +211,7 @@ fn assert_sounds(playlist: &Path) {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn sound_that_begins_late_goes_on_without_a_hole() {
     // It has silence before it, from the beginning on.
     let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=23.2");
@@ -216,6 +220,7 @@ fn sound_that_begins_late_goes_on_without_a_hole() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn sound_that_ends_early_goes_on_and_is_filled_up() {
     let film = FILM.replace("320x180", "854x480").replace("sine=440:d=24", "sine=440:d=20");
     let (_bench, room) = resumed("abr", &film);

@@ -22,7 +22,8 @@ const TYPES = {
   ".mp4": "video/mp4",
   ".ts": "video/mp2t",
 };
-const PAGE = '<!doctype html><meta charset="utf-8"><video muted playsinline></video><script src="/hls.js"></script>';
+// Small, for what is shown is painted by the processor.
+const PAGE = '<!doctype html><meta charset="utf-8"><video muted playsinline width="160"></video><script src="/hls.js"></script>';
 const HLS = new URL("./node_modules/hls.js/dist/hls.min.js", import.meta.url);
 
 /** A web server with ranges: `/` is the page, `/N/…` a file of the Nth directory. */
@@ -91,7 +92,7 @@ async function until(page, what, holds, argument) {
 }
 
 async function watch(browser, base, number) {
-  const page = await browser.newPage();
+  const page = await browser.newPage({ viewport: { width: 200, height: 200 } });
   try {
     return await played(page, base, number);
   } finally {
