@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -69,7 +70,7 @@ fn scripts_dir() -> PathBuf {
 }
 
 fn watch() -> BTreeMap<String, Option<String>> {
-    let (dir, chromium, firefox) = (scripts_dir(), program("chromium"), program("firefox-esr"));
+    let (dir, shell, firefox) = (scripts_dir(), program("chromium-headless-shell"), program("firefox-esr"));
     let mut bench = Bench::new();
     let mut site = Site::of(&debian(), &bench.dir().join("caddy"), &bench.recordings());
     site.environment.insert("RECORDINGS_WATCH", files().to_str().unwrap().to_owned());
@@ -88,7 +89,9 @@ fn watch() -> BTreeMap<String, Option<String>> {
         command.arg(dir.join(script)).arg(browser).arg(site.to_string()).stdin(Stdio::null());
         run(&mut command)
     };
-    let out = node("watch.mjs", &chromium).exits(0);
+    let out = node("watch.mjs", &shell).exits(0);
+    // What was repeated, and why: also where all of it holds, and what a test prints is kept back.
+    std::io::stderr().write_all(out.stderr.as_bytes()).unwrap();
     let ended = out.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut seen: BTreeMap<_, _> = ended
         .map(|ended| (ended["name"].as_str().unwrap().to_owned(), ended["failed"].as_str().map(str::to_owned)))

@@ -1,10 +1,13 @@
 // Chromium watches recordings on their page, as people do.
 //
-//   node watch.mjs CHROMIUM SITE
+//   node watch.mjs SHELL SITE
 //
-// SITE is JSON: where the site is (base), its user and password, and the URLs of its pages by what is special about them. Prints a
-// line of JSON a scenario: its name, and why it failed, if it did. Each sees to it, too, that nothing was against the page's
-// security policy, nothing was asked of another host, and no script failed.
+// SHELL is Chromium's headless shell: the same engine without the rest of the browser, at two thirds of the cost. SITE is JSON: where
+// the site is (base), its user and password, and the URLs of its pages by what is special about them.
+//
+// A few scenarios at a time; what fails so is run once more, alone: a busy machine is no fault of the page. Prints a line of JSON a
+// scenario: its name, and why it failed, if it did. Each sees to it, too, that nothing was against the page's security policy, nothing
+// was asked of another host, and no script failed.
 
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
@@ -16,6 +19,9 @@ const [executablePath, json] = process.argv.slice(2);
 const site = JSON.parse(json);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const AT_ONCE = 3;
+
+/** What takes longest, lest it be what the others have to be waited for. */
+const FIRST = ["axe_finds_nothing_wrong_by_day_by_night_or_on_a_phone", "a_page_that_has_not_come_whole_says_so"];
 
 // Playwright gives it a new profile, and takes that away again.
 const browser = await chromium.launch({
@@ -30,15 +36,15 @@ class Viewer {
   #contexts = [];
   #wrong = [];
 
-  /** A page, with whatever went wrong on it noted. Failures that a scenario has in mind are `expected`. */
-  async page(room, { hash = "", prepare, url, expected, ...options } = {}) {
+  /** A page, with whatever went wrong on it noted. What is asked for may be answered by `routes`, from the first request on. */
+  async page(room, { hash = "", prepare, url, routes = {}, ...options } = {}) {
     const credentials = url ? undefined : { username: site.user, password: site.password };
     const context = await browser.newContext({
       httpCredentials: credentials, viewport: { width: 1280, height: 800 }, locale: "en-GB", timezoneId: "Europe/Berlin", ...options,
     });
     this.#contexts.push(context);
     const page = await context.newPage();
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(120_000);
     this.#listen(page);
     if (options.javaScriptEnabled !== false) {
       await page.addInitScript(() => {
@@ -47,6 +53,7 @@ class Viewer {
       });
     }
     if (prepare) await page.addInitScript(prepare);
+    for (const [pattern, answer] of Object.entries(routes)) await page.route(pattern, answer);
     await page.goto(url ?? site.rooms[room] + hash);
     return page;
   }
@@ -66,7 +73,7 @@ class Viewer {
   /** Waits until something holds in the page. */
   async until(page, what, holds, argument) {
     try {
-      await page.waitForFunction(holds, argument, { timeout: 60_000, polling: 50 });
+      await page.waitForFunction(holds, argument, { timeout: 120_000, polling: 50 });
     } catch (error) {
       const facts = await page.evaluate(() => ({
         state: player.dataset.state, classes: player.className, toast: toast.textContent, time: video.currentTime, duration: video.duration,
@@ -97,44 +104,61 @@ class Viewer {
 
   /** Asserts that axe finds nothing wrong. */
   async accessible(page, what) {
-    await page.evaluate(axe);
+    if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
     // Of what fades in, the colours are not those that it will have.
     await page.waitForTimeout(400);
     const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`), [], what);
   }
 
-  async end() {
-    for (const context of this.#contexts) {
+  /** Closes the pages that there are: what is not looked at any more need not go on. */
+  async close() {
+    for (const context of this.#contexts.splice(0)) {
       for (const page of context.pages()) {
         const violations = await page.evaluate(() => window.violations ?? []).catch(() => []);
         this.#wrong.push(...violations);
       }
       await context.close();
     }
+  }
+
+  async end() {
+    await this.close();
     assert.deepEqual(this.#wrong, []);
   }
 }
 
-const left = Object.entries(scenarios);
-async function work() {
-  for (let next = left.shift(); next; next = left.shift()) {
-    const [name, scenario] = next;
-    const viewer = new Viewer();
+/** Runs a scenario; why it failed, or null. */
+async function run(name) {
+  const viewer = new Viewer();
+  let failed = null;
+  try {
+    await scenarios[name](viewer);
+  } catch (error) {
+    failed = error.stack;
+  }
+  try {
+    await viewer.end();
+  } catch (error) {
+    failed ??= error.stack;
+  }
+  return failed;
+}
+
+const left = [...FIRST, ...Object.keys(scenarios).filter((name) => !FIRST.includes(name))];
+async function work(fails) {
+  for (let name = left.shift(); name; name = left.shift()) {
     const begun = performance.now();
-    let failed = null;
-    try {
-      await scenario(viewer);
-    } catch (error) {
-      failed = error.stack;
-    }
-    try {
-      await viewer.end();
-    } catch (error) {
-      failed ??= error.stack;
-    }
-    console.log(JSON.stringify({ name, seconds: Math.round((performance.now() - begun) / 100) / 10, failed }));
+    const failed = await run(name);
+    if (failed && fails) fails(name, failed);
+    else console.log(JSON.stringify({ name, seconds: Math.round((performance.now() - begun) / 100) / 10, failed }));
   }
 }
-await Promise.all(Array.from({ length: AT_ONCE }, work));
+const again = [];
+await Promise.all(Array.from({ length: AT_ONCE }, () => work((name, why) => {
+  console.error(`${name} is repeated alone: ${why}`);
+  again.push(name);
+})));
+left.push(...again);
+await work();
 await browser.close();
