@@ -29,7 +29,7 @@ SCRIPTS = .ci/run tests/newcomer.sh tests/newcomer/sudo tests/newcomer/sudoedit 
 help:
 	@echo 'make demo           run the whole pipeline on a real MP4 (make demo MP4=path for your own)'
 	@echo 'make test           run the tests (minutes)'
-	@echo 'make test-long      run those that take long: the rest of large tables, and the package in a Debian of its own'
+	@echo 'make test-long      run those that take long: browsers, the rest of large tables, the package in a Debian'
 	@echo 'make check          formatting, clippy, man pages, shell scripts, and the tests'
 	@echo 'make bench          measure against the bash scripts and against find(1)'
 	@echo 'make bench-hls      measure every profile against the script and the ladder of its article (an hour)'

@@ -38,9 +38,7 @@ impl Moment {
     /// A room for which this moment comes next.
     pub fn room(self, bench: &mut Bench) -> PathBuf {
         // What is encoded, and how, is no matter here.
-        for (key, value) in [("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")] {
-            bench.set(key, value);
-        }
+        bench.set("HLS_PROFILE", "source");
         let room = bench.recorded_of(Clip::Short, "daily");
         match self {
             Self::FinalizesCreate => {}

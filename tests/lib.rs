@@ -124,7 +124,7 @@ impl Default for Bench {
 }
 
 impl Bench {
-    /// An empty tree, with the scripts' keys in its env file.
+    /// An empty tree, with the scripts' keys in its env file, and without pictures beside the HLS.
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("rec test ").tempdir().unwrap();
         let notion = Standin::start();
@@ -141,12 +141,28 @@ impl Bench {
             ("NOTION_API_URL", notion.url()),
             // How full this machine's disk is, is no matter of the tests.
             ("HLS_MIN_FREE", "0".to_owned()),
+            // They take a process more for each recording, and are the matter of a few tests.
+            ("HLS_POSTER", "no".to_owned()),
+            ("HLS_PREVIEWS", "no".to_owned()),
         ];
         let keys = keys.map(|(key, value)| (key.to_owned(), value)).to_vec();
         let bench = Self { dir, notion, keys, path: None };
         fs::create_dir(bench.recordings()).unwrap();
         bench.write_env();
         bench
+    }
+
+    /// An empty tree whose recordings get a poster and previews, as they do where nobody says otherwise.
+    pub fn with_pictures() -> Self {
+        let mut bench = Self::new();
+        bench.want_pictures();
+        bench
+    }
+
+    /// Has recordings get a poster and previews from now on.
+    pub fn want_pictures(&mut self) {
+        self.unset("HLS_POSTER");
+        self.unset("HLS_PREVIEWS");
     }
 
     /// Sets a key of the env file.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh [--long] [ARGUMENT…] - runs the tests by `cargo test`, then tells how many passed, failed and were skipped, and why. --long:
-# those that are not among the others because they take minutes: the rest of large tables, and the package in a Debian of its own.
+# those that take minutes, and so are not among the others: browsers, the rest of large tables, the package in a Debian of its own.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ if [ "${1:-}" = --long ]; then
 fi
 
 # More threads than cores: many tests wait for a deadline, a lock or a signal.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-8}
 export RUST_TEST_THREADS
 
 # What encodes, plays or installs for minutes has a lane of its own beside the others. Tests are taken in the order of their

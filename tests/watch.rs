@@ -71,7 +71,7 @@ fn scripts_dir() -> PathBuf {
 
 fn watch() -> BTreeMap<String, Option<String>> {
     let (dir, shell, firefox) = (scripts_dir(), program("chromium-headless-shell"), program("firefox-esr"));
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     let mut site = Site::of(&debian(), &bench.dir().join("caddy"), &bench.recordings());
     site.environment.insert("RECORDINGS_WATCH", files().to_str().unwrap().to_owned());
     let caddy = site.start();

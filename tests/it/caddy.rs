@@ -236,7 +236,7 @@ fn behind_a_proxy_it_answers_to_every_name_and_on_no_other_address() {
 
 #[test]
 fn everything_that_a_players_playlists_and_pictures_name_is_served_in_every_profile() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     bench.set("HLS_CHAPTERS", "yes");
     for (room, settings) in [
         ("480p", &[("HLS_PROFILE", "480p")][..]),

@@ -21,9 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A tree with settings under which HLS costs little, and a lost create is soon known to be lost.
 fn bench() -> Bench {
     let mut bench = Bench::new();
-    let settings =
-        [("NOTION_SETTLE_SECONDS", "1"), ("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")];
-    for (key, value) in settings {
+    for (key, value) in [("NOTION_SETTLE_SECONDS", "1"), ("HLS_PROFILE", "source")] {
         bench.set(key, value);
     }
     bench
@@ -233,6 +231,7 @@ fn rendered(mp4: Clip, hls: Clip) -> Stage {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_beside_hls_that_the_scripts_made_of_the_mp4() {
     let stage = || rendered(Clip::Moment, Clip::Moment);
     let walked = walk(&Scene { stage, command: worker, then: nobody, end: published, places: Places::All });

@@ -134,7 +134,7 @@ const BOTH: [&str; 3] = ["poster.jpg", "previews.vtt", "previews_000.jpg"];
 
 #[test]
 fn every_kind_of_recording_with_a_picture_gets_a_poster_and_previews() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let films = bench.dir().join("films");
     fs::create_dir(&films).unwrap();
     let small = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -f mp4";
@@ -188,13 +188,14 @@ fn every_kind_of_recording_with_a_picture_gets_a_poster_and_previews() {
 
 #[test]
 fn a_recording_without_a_picture_gets_none() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     assert_eq!(extras(&published(&bench, &clip(Clip::AudioOnly))), [""; 0]);
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn a_preview_shows_the_picture_of_its_time_in_20_minutes_of_meeting() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let (minutes, source) = (bench.dir().join("minutes.mp4"), bench.dir().join("source.mp4"));
     // Another colour every second, far from those of the seconds around it.
     let colour = "geq=lum=60+mod(floor(T)*67\\,140):cb=60+mod(floor(T)*53\\,140):cr=60+mod(floor(T)*91\\,140)";
@@ -227,7 +228,7 @@ fn a_preview_shows_the_picture_of_its_time_in_20_minutes_of_meeting() {
 
 #[test]
 fn the_poster_of_a_recording_that_begins_in_black_is_not_black() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let source = bench.dir().join("source.mp4");
     let black = "-f lavfi -i color=black:s=320x180:r=30:d=5 -f lavfi -i testsrc2=s=320x180:r=30:d=15";
     let join = "-filter_complex [0][1]concat -c:v libx264 -preset ultrafast -pix_fmt yuv420p -f mp4";
@@ -247,7 +248,7 @@ fn each_of_them_is_made_only_if_it_is_wanted() {
         (["no", "no", "yes"], &[]),
     ];
     for (values, wanted) in cases {
-        let mut bench = Bench::new();
+        let mut bench = Bench::with_pictures();
         for (key, value) in ["HLS_POSTER", "HLS_PREVIEWS", "HLS_CHAPTERS"].iter().zip(values) {
             bench.set(key, value);
         }
@@ -257,7 +258,7 @@ fn each_of_them_is_made_only_if_it_is_wanted() {
 
 #[test]
 fn chapters_begin_with_the_slides_if_they_are_wanted() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     bench.set("HLS_CHAPTERS", "yes");
     let source = bench.dir().join("source.mp4");
     let slide = |source: &str, seconds: u32| {
@@ -277,7 +278,7 @@ fn chapters_begin_with_the_slides_if_they_are_wanted() {
 
 #[test]
 fn a_picture_that_never_stands_still_has_no_chapters() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     bench.set("HLS_CHAPTERS", "yes");
     let source = bench.dir().join("source.mp4");
     let moving = "-f lavfi -i life=s=160x90:r=5:mold=10:ratio=0.3:seed=1,format=yuv420p,scale=320:180";
@@ -321,7 +322,7 @@ fn a_recording_whose_pictures_cannot_be_made_is_published_all_the_same() {
         ),
     ];
     for (what, script, wanted) in cases {
-        let bench = Bench::new();
+        let bench = Bench::with_pictures();
         let room = bench.finalized("standup");
         let path = path_where_pictures(&bench, script);
         let out = run(bench.command("jitsi-hls-worker").env("PATH", path)).exits(0);
@@ -336,7 +337,7 @@ fn a_recording_whose_pictures_cannot_be_made_is_published_all_the_same() {
 
 #[test]
 fn a_worker_that_is_stopped_while_pictures_are_made_leaves_none_and_makes_them_later() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let room = bench.finalized("standup");
     let path = path_where_pictures(&bench, "exec -a pictures sleep 600");
     let worker = start(bench.command("jitsi-hls-worker").env("PATH", path));

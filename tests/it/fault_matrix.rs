@@ -20,7 +20,9 @@ fn is_there(name: &str) -> bool {
     let Some((module, test)) = name.rsplit_once("::") else { return false };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("it").join(module.replace("::", "/")).with_extension("rs");
     let source = fs::read_to_string(file).unwrap_or_default();
-    source.contains(&format!("#[test]\nfn {test}() {{"))
+    ["", "#[ignore = \"make test-long\"]\n"]
+        .iter()
+        .any(|long| source.contains(&format!("#[test]\n{long}fn {test}() {{")))
 }
 
 #[track_caller]

@@ -103,9 +103,7 @@ fn odds() -> Vec<(&'static str, Odd)> {
 /// A bench in which what is made of a recording is no matter.
 fn bench() -> Bench {
     let mut bench = Bench::new();
-    for (key, value) in [("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")] {
-        bench.set(key, value);
-    }
+    bench.set("HLS_PROFILE", "source");
     bench
 }
 

@@ -13,9 +13,7 @@ use pipeline_tests::{Bench, Fault, Out, assert_published, each_at_once, jibri, l
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
-    for (key, value) in [("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")] {
-        bench.set(key, value);
-    }
+    bench.set("HLS_PROFILE", "source");
     bench
 }
 

@@ -14,9 +14,7 @@ use pipeline_tests::{Bench, Out, assert_published, each_at_once, files_below, li
 /// A bench with two rooms, of which the first is being encoded.
 fn benched() -> Bench {
     let mut bench = Bench::new();
-    for (key, value) in [("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")] {
-        bench.set(key, value);
-    }
+    bench.set("HLS_PROFILE", "source");
     for name in ["a-room", "beside"] {
         let room = bench.recorded_of(Clip::Short, name);
         bench.finalize(&room).exits(0);

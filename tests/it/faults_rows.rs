@@ -10,9 +10,7 @@ use serde_json::json;
 /// A bench whose only room is about to be encoded, with its page.
 fn finalized() -> (Bench, PathBuf, String) {
     let mut bench = Bench::new();
-    for (key, value) in [("HLS_PROFILE", "source"), ("HLS_POSTER", "no"), ("HLS_PREVIEWS", "no")] {
-        bench.set(key, value);
-    }
+    bench.set("HLS_PROFILE", "source");
     let room = bench.recorded_of(Clip::Short, "daily");
     bench.finalize(&room).exits(0);
     let page = bench.only_row().id;

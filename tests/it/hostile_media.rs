@@ -133,6 +133,7 @@ fn all_of_them(profile: &str, seeds: Range<u64>) {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn no_hostile_file_reaches_the_network_another_file_or_another_room_where_it_is_encoded() {
     all_of_them("480p", seeds(0));
 }

@@ -4,7 +4,7 @@ use pipeline_tests::{Bench, assert_published};
 
 #[test]
 fn a_recording_gets_its_row_then_its_hls_and_then_the_mp4_goes() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let room = bench.recorded("daily-standup");
     let out = bench.finalize(&room).exits(0);
     assert_eq!(out.stdout, "");
@@ -30,7 +30,7 @@ fn a_recording_gets_its_row_then_its_hls_and_then_the_mp4_goes() {
 
 #[test]
 fn a_third_run_makes_no_request() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let room = bench.finalized("daily-standup");
     bench.worker().exits(0);
     bench.notion.clear_requests();

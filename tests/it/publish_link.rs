@@ -135,7 +135,7 @@ fn a_row_that_was_acknowledged_with_the_other_link_is_told_again_while_the_mp4_i
 
 #[test]
 fn the_page_is_told_what_there_is() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     let room = bench.room("daily standup");
     let metadata = r#"{"meeting_url":"https://meet.example.org/%d0%bf%d1%80%22x?jwt=secret"}"#;
     fs::write(room.join("metadata.json"), metadata).unwrap();
@@ -163,8 +163,6 @@ fn sound_alone_has_no_picture_and_what_is_not_made_is_not_told_of() {
     let mut bench = Bench::new();
     bench.set("NOTION_NAME_PREFIX", "");
     let (sound, seen) = (bench.recorded_of(Clip::AudioOnly, "sound"), bench.recorded("seen"));
-    bench.set("HLS_POSTER", "no");
-    bench.set("HLS_PREVIEWS", "no");
     for room in [&sound, &seen] {
         bench.finalize(room).exits(0);
     }

@@ -146,7 +146,8 @@ fn an_encode_that_was_stopped_and_then_killed_goes_on_twice() {
 
 #[test]
 fn what_is_encoded_is_kept_where_the_worker_is_stopped_while_pictures_are_made() {
-    let (bench, room) = filmed("480p", FILM);
+    let (mut bench, room) = filmed("480p", FILM);
+    bench.want_pictures();
     let script = format!("[[ $* = *jpg* ]] && exec -a pictures sleep 600\nexec '{}' -re \"$@\"", real_ffmpeg());
     let path = path_with(&bench, &["ffmpeg"], &format!("#!/bin/bash\n{script}\n"));
     let worker = start(bench.command("jitsi-hls-worker").env("PATH", path));

@@ -184,7 +184,7 @@ fn who_names_a_room_while_a_worker_is_frozen_is_told_so() {
 
 #[test]
 fn when_the_window_opens_again_no_core_is_left_idle() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     let long = bench.finalized("a-long");
     let short = ["b-short", "c-short"].map(|name| bench.recorded_of(Clip::Short, name));
     for room in &short {

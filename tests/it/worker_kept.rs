@@ -120,7 +120,7 @@ fn where_notion_cannot_be_told_of_the_hls_the_mp4_stays_until_it_can() {
 
 #[test]
 fn a_recording_is_processed_with_two_updates_and_becomes_hls_with_the_scripts_names() {
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let room = bench.finalized_by_the_script("daily-standup");
     let out = bench.worker().exits(0);
     let lines = [

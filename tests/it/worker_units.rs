@@ -14,13 +14,17 @@ const SERVICE: &str = "jitsi-hls-worker.service";
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units_and_little_that_the_service_may_do() {
-    assert_sound(&Bench::new(), "jitsi-hls-worker", &[SERVICE, "jitsi-hls-worker.timer", "jitsi-hls-worker.path"]);
+    assert_sound(
+        &Bench::with_pictures(),
+        "jitsi-hls-worker",
+        &[SERVICE, "jitsi-hls-worker.timer", "jitsi-hls-worker.path"],
+    );
 }
 
 /// A bench whose worker does all that one can: three renditions of which one is copied, pictures, chapters, and ffmpegs that step
 /// back.
 fn busy() -> Bench {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with_pictures();
     for (key, value) in [("HLS_PROFILE", "hybrid"), ("HLS_CHAPTERS", "yes"), ("HLS_NICE", "10")] {
         bench.set(key, value);
     }
@@ -77,7 +81,7 @@ fn where_modes_cannot_be_set_the_services_umask_has_them_right() {
     if !can_trace() {
         return;
     }
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let Some(host) = Host::new(&bench) else { return };
     let umask = unit(SERVICE).lines().find_map(|line| line.strip_prefix("UMask=").map(str::to_owned)).unwrap();
     let dir = host.record(User::Named("jibri"), "022", "room", &media::clip(Clip::Jibri));
@@ -130,7 +134,7 @@ fn what_the_path_unit_watches_is_closed_by_each_finalize_when_it_ends_and_by_not
     let path = unit("jitsi-hls-worker.path");
     let watched = path.lines().find_map(|line| line.strip_prefix("PathChanged=")).unwrap();
     assert_eq!(watched, format!("{LOGS}/finalize.log"));
-    let bench = Bench::new();
+    let bench = Bench::with_pictures();
     let room = bench.recorded("daily-standup");
     let log = bench.dir().join("log/finalize.log");
     // PathChanged= is about a file that was open for writing and is closed.
