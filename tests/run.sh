@@ -4,14 +4,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-of=
+# More threads than cores: many tests wait for a deadline, a lock or a signal.
+of='' threads=8
 if [ "${1:-}" = --long ]; then
-    of=--ignored
+    # A table of these keeps every core busy by itself.
+    of=--ignored threads=3
     shift
 fi
-
-# More threads than cores: many tests wait for a deadline, a lock or a signal.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-8}
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$threads}
 export RUST_TEST_THREADS
 
 # What encodes, plays or installs for minutes has a lane of its own beside the others. Tests are taken in the order of their
@@ -19,6 +19,13 @@ export RUST_TEST_THREADS
 apart='conformance package:: watch::'
 skip=
 for name in $apart; do skip="$skip --skip $name"; done
+# cargo runs one after another what has a file of its own: in that lane, too.
+others=--bins
+for file in crates/*/tests/*.rs crates/*/tests/*/main.rs tests/*/tests/*.rs; do
+    [ -e "$file" ] || continue
+    file=${file%/main.rs}
+    others="$others --test $(basename "$file" .rs)"
+done
 
 # With the places at which tests kill the tools; lib.rs builds those with it too, and nothing is built twice.
 cargo='cargo test --locked --workspace --features rec-core/fault-points --no-fail-fast'
@@ -46,11 +53,16 @@ if [ $# -gt 0 ]; then
 else
     # Once, so that no lane waits for what the other builds.
     $cargo --no-run
-    # shellcheck disable=SC2086 # words
-    RUST_TEST_THREADS=2 setsid $cargo -- $of $apart >"$scratch/apart.output" 2>&1 &
+    setsid sh -c "
+        status=0
+        RUST_TEST_THREADS=2 $cargo --test it -- $of $apart || status=\$?
+        $cargo $others -- $of || status=\$?
+        $cargo --doc -- $of || status=\$?
+        exit \$status
+    " >"$scratch/apart.output" 2>&1 &
     beside=$!
     # shellcheck disable=SC2086 # words
-    lane rest -- $of $skip
+    lane rest --lib --test it -- $of $skip
     status=0
     wait "$beside" || status=$?
     beside=

@@ -139,6 +139,7 @@ fn no_hostile_file_reaches_the_network_another_file_or_another_room_where_it_is_
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn no_hostile_file_reaches_the_network_another_file_or_another_room_where_it_is_passed_on() {
     all_of_them("hybrid", seeds(1000));
 }

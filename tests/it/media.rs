@@ -1,4 +1,4 @@
-//! Real recordings of every kind, from finalize to HLS that plays.
+//! Real recordings of many kinds, from finalize to HLS that plays; conformance.rs has others, and each profile.
 
 use std::fs;
 use std::path::Path;
@@ -44,23 +44,8 @@ fn published_film(args: &str, size: Option<(u64, u64)>) {
 }
 
 #[test]
-fn a_recording_of_jibri_as_of_today() {
-    published_clip(Clip::Hd, Some((854, 480)));
-}
-
-#[test]
 fn a_recording_of_an_older_jibri() {
     published_clip(Clip::Old, Some((854, 480)));
-}
-
-#[test]
-fn a_recording_without_sound() {
-    published_clip(Clip::Silent, Some((240, 480)));
-}
-
-#[test]
-fn a_recording_without_a_picture() {
-    published_clip(Clip::AudioOnly, None);
 }
 
 #[test]
@@ -86,11 +71,6 @@ fn an_odd_size_becomes_even() {
 #[test]
 fn full_colour_becomes_what_the_main_profile_can_hold() {
     published_clip(Clip::Full, Some((640, 480)));
-}
-
-#[test]
-fn frames_at_uneven_times() {
-    published_clip(Clip::Vfr, Some((240, 480)));
 }
 
 #[test]
