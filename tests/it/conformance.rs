@@ -136,6 +136,7 @@ fn three_hours() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn mp4_segments_and_single_files() {
     let mut bench = Bench::new();
     let source = clip(Clip::High);

@@ -175,6 +175,7 @@ fn the_worker_that_dies_anywhere() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_in_an_encode_and_in_the_making_of_pictures() {
     let stage = || {
         let mut bench = bench();
@@ -356,6 +357,7 @@ fn finalize_that_dies_anywhere_where_webhooks_are_told() {
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn the_worker_that_dies_anywhere_where_webhooks_are_told() {
     let stage = || {
         let stage = told(bench());

@@ -59,6 +59,7 @@ fn assert_no_forged_line(bench: &Bench, log: &str, begins: &[&str], lines: usize
 }
 
 #[test]
+#[ignore = "make test-long"]
 fn every_name_goes_the_whole_way_from_finalize_to_published_hls() {
     let mut bench = Bench::new();
     let caddy = Caddy::serve(&bench);
