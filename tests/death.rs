@@ -164,14 +164,14 @@ impl Walk<'_> {
     }
 }
 
-/// All that a later run can tell a death by: every file but logs and settings, the rows, and what the receivers have got. The ids and
-/// times in them, of which each stage has its own, are left out.
+/// All that a later run, or a person, can tell a death by: every file but settings, the rows, and what the receivers have got. The
+/// ids and times in them, of which each stage has its own, are left out.
 fn left(stage: &Stage) -> String {
     let dir = stage.bench.dir();
     let mut files = Vec::new();
     for path in all_below(dir) {
         let name = path.strip_prefix(dir).unwrap();
-        let is_of_ours = ["log", "bin", "trace"].iter().any(|ours| name.starts_with(ours));
+        let is_of_ours = ["bin", "trace"].iter().any(|ours| name.starts_with(ours));
         if is_of_ours || name.extension().is_some_and(|end| end == "env") {
             continue;
         }
